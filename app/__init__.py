@@ -1,0 +1,47 @@
+"""The application factory: the list of what the application is made of."""
+
+from flask import Flask
+from flask_appbuilder import AppBuilder
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app import cli, db, errors, extensions, headers, logs, security, views
+from app.prefix import Prefix
+from app.tasks import runner, schedule
+from config import ROOT, Config
+
+__all__ = ["create_app"]
+
+
+def create_app(config: Config | None = None) -> Flask:
+    """Build the application; no query runs and no connection is opened.
+
+    Raises:
+        ConfigError: when the settings cannot be used.
+    """
+    config = config or Config.from_env()
+    app = Flask(
+        "app",
+        template_folder=ROOT / "templates",
+        static_folder=ROOT / "static",
+        instance_path=str(ROOT),
+    )
+    app.config.from_mapping(config.flask())
+    logs.init_app(app)
+    db.init_app(app)
+    extensions.migrate.init_app(app, db.db, directory=str(ROOT / "migrations"))
+    extensions.csrf.init_app(app)
+    logs.follow_requests(app)  # first of what runs before a request: the others' lines carry its id
+    headers.init_app(app)
+    errors.init_app(app)
+    with app.app_context():
+        appbuilder = AppBuilder(
+            app, db.db.session, indexview=views.Index, security_manager_class=security.SecurityManager
+        )
+        views.register_views(app, appbuilder)
+    security.init_app(app)  # after FAB's own hook, which sets g.user
+    runner.init_app(app, schedule.SCHEDULE)
+    cli.init_app(app)
+    app.wsgi_app = Prefix(app.wsgi_app, config.SCRIPT_NAME)  # type: ignore[method-assign]
+    if hops := config.PROXY_HOPS:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=0)  # type: ignore[method-assign]
+    return app

@@ -1,0 +1,89 @@
+"""Transactions, time stamps and the settings of a SQLite connection."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import DateTime, Dialect, event
+from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from app.extensions import db
+
+
+def utcnow() -> datetime:
+    """Return the present instant, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC instant; SQLite, which has no zones, stores it naive."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Convert to UTC; refuse naive values, whose zone nobody knows."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("naive datetime")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return an aware instant on both databases."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Timestamps:
+    """When a row was created and last changed."""
+
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, onupdate=utcnow)
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """Commit at the end of the outermost block, or roll all of it back."""
+    session: Any = db.session()
+    if session.info.get("in_transaction"):
+        yield session
+        return
+    session.info["in_transaction"] = True
+    try:
+        yield session
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        session.info["in_transaction"] = False
+
+
+def engine_options(uri: str) -> dict[str, Any]:
+    """Return the engine's options for the database at `uri`."""
+    if uri.startswith("sqlite"):
+        # IMMEDIATE takes the write lock at the first write: a lock taken later, after a read, cannot wait for its turn
+        return {"connect_args": {"timeout": 30, "isolation_level": "IMMEDIATE"}}
+    return {"pool_pre_ping": True, "pool_recycle": 1800, "connect_args": {"connect_timeout": 5}}
+
+
+def init_app(app: Flask) -> None:
+    """Give the application its engine; nothing connects yet."""
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(app.config["SQLALCHEMY_DATABASE_URI"])
+    db.init_app(app)
+    with app.app_context():
+        event.listen(db.engine, "connect", _set_sqlite_pragmas)
+
+
+def _set_sqlite_pragmas(connection: Any, _record: Any) -> None:
+    """Enforce foreign keys and let readers go on while somebody writes."""
+    if isinstance(connection, sqlite3.Connection):
+        for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=NORMAL"):
+            connection.execute(f"PRAGMA {pragma}")

@@ -1,0 +1,114 @@
+"""Errors that a person can act upon: a sentence and an HTTP status."""
+
+from typing import cast
+
+from click import ClickException
+from flask import Flask, Response, current_app, g, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
+from werkzeug.routing import RoutingException
+
+
+class AppError(ClickException):
+    """An expected failure; its message is a sentence for the user that says what to do.
+
+    It is click's exception too, so that a command prints the sentence and exits with 1.
+    """
+
+    status = 500
+
+
+class Invalid(AppError):
+    """The input cannot be used (400)."""
+
+    status = 400
+
+
+class Denied(AppError):
+    """The viewer lacks the right (403)."""
+
+    status = 403
+
+
+class NotFound(AppError):
+    """There is no such thing, or the viewer may not see it (404)."""
+
+    status = 404
+
+
+class Conflict(AppError):
+    """Somebody else was faster (409)."""
+
+    status = 409
+
+
+class TooLarge(AppError):
+    """The upload is over the limit (413)."""
+
+    status = 413
+
+
+class Limited(AppError):
+    """Too many attempts (429)."""
+
+    status = 429
+
+
+class Unavailable(AppError):
+    """A service that is needed does not answer (503)."""
+
+    status = 503
+
+
+MESSAGES = {
+    400: "The request cannot be understood. Go back, reload the page and try again.",
+    401: "Sign in first.",
+    403: "Your role does not let you do this.",
+    404: "There is no such page, or it is not for you.",
+    405: "This address cannot be used that way.",
+    413: "The upload is larger than this site accepts.",
+    429: "Too many attempts. Wait a minute, then try again.",
+    500: "Something went wrong on our side.",
+    503: "The site is not available at the moment.",
+}
+
+
+def init_app(app: Flask) -> None:
+    """Show each error as a page of the UI in use, or as JSON to programs."""
+    app.register_error_handler(AppError, show)
+    app.register_error_handler(HTTPException, show)
+    app.register_error_handler(Exception, show)
+
+
+def show(error: Exception) -> ResponseReturnValue:
+    """Render an error; of an unexpected one the visitor sees an id, and the log the rest."""
+    status, message = 500, MESSAGES[500]
+    if isinstance(error, AppError):
+        status, message = error.status, error.message
+    elif isinstance(error, RoutingException):
+        return cast(Response, error)  # a redirect, such as the one that adds a missing slash
+    elif isinstance(error, CSRFError):
+        status, message = 400, "This form is too old, or came from another site. Reload the page and try again."
+    elif isinstance(error, HTTPException):
+        status = error.code or 500
+        message = MESSAGES.get(status, MESSAGES[400])
+    else:
+        current_app.logger.exception("unexpected error at %s %s", request.method, request.path)
+    if _wants_json():
+        body = {"type": "about:blank", "title": HTTP_STATUS_CODES.get(status, "Error"), "status": status}
+        answer = jsonify(body | {"detail": message, "instance": g.get("request_id")})
+        answer.content_type = "application/problem+json"  # RFC 9457
+        return answer, status
+    if status >= 500:
+        # whoever asked: looking may fail as the page did
+        g._login_user = current_app.login_manager.anonymous_user()  # type: ignore[attr-defined]
+    skin = "admin" if request.path.startswith("/admin") and status < 500 else "site"
+    return render_template(f"{skin}/error.html", status=status, message=message), status
+
+
+def _wants_json() -> bool:
+    """Tell whether a program asks."""
+    best = request.accept_mimetypes.best_match(["text/html", "application/json"])
+    return request.path.startswith("/api/") or best == "application/json"

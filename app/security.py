@@ -1,0 +1,170 @@
+"""Who may do what (ROLES), who is who (the security manager), and the wall that anonymous visitors meet."""
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, current_app, redirect, request, url_for
+from flask_appbuilder.security.sqla.manager import SecurityManager as FabSecurityManager
+from flask_limiter import Limiter
+from flask_login import current_user
+
+from app.errors import AppError
+from app.extensions import limiter
+from app.models.users import User
+from app.services import passwords, users
+from app.services.permissions import Grant, load_user
+
+# role -> what it may do. `flask sync` gives the built-in roles exactly these grants; make a copy to change one.
+MEMBER = {
+    "Todo": "list show add edit delete share export",
+    "Attachment": "show",
+    "Job": "list show cancel",
+    "Person": "list show lookup",
+    "Profile": "edit",
+    "SwaggerView": "show",
+    "OpenApi": "get",
+}
+ROLES: dict[str, dict[str, str] | None] = {
+    "Admin": None,  # everything that is declared
+    "Manager": MEMBER
+    | {
+        "Todo": MEMBER["Todo"] + " see_all change_all",
+        "Job": "list show cancel see_all cancel_all",
+        "User": "list show",
+        "menu": "Todos People",
+    },
+    "Member": MEMBER,
+    "Viewer": MEMBER | {"Todo": "list show export see_all", "menu": "Todos"},
+    "Public": {},
+}
+# rights that a service checks and no view declares by its methods
+FURTHER = {"Todo": "see_all change_all", "Job": "see_all cancel_all"}
+PUBLIC_ENDPOINTS = {
+    "static",
+    "appbuilder.static",
+    "AccountPages.login",
+    "AccountPages.register",
+    "health.alive",
+    "health.ready",
+}
+
+
+def grants(table: dict[str, str]) -> set[Grant]:
+    """Return the grants that a row of ROLES spells."""
+    pairs = {(f"can_{word}", on) for on, words in table.items() if on != "menu" for word in words.split()}
+    return pairs | {("menu_access", name) for name in table.get("menu", "").split()}
+
+
+def declared(appbuilder: Any) -> set[Grant]:
+    """Return every grant that a view, an action, a menu or a service checks."""
+    found = grants(FURTHER)
+    for view in appbuilder.baseviews:
+        found |= {(permission, view.class_permission_name) for permission in view.base_permissions}
+    for entry in appbuilder.menu.get_list():
+        found |= {("menu_access", item.name) for item in (entry, *entry.childs) if item.name != "-"}
+    return found
+
+
+def role_grants(everything: set[Grant]) -> dict[str, set[Grant]]:
+    """Return the grants of each built-in role.
+
+    Raises:
+        KeyError: when ROLES names something that nothing declares, so that a typing error cannot hide.
+    """
+    found = {name: everything if table is None else grants(table) for name, table in ROLES.items()}
+    if unknown := set().union(*found.values()) - everything:
+        raise KeyError(f"ROLES grants what nothing declares: {sorted(unknown)}")
+    return found
+
+
+class SecurityManager(FabSecurityManager):
+    """Flask-AppBuilder's, with permissions read once a request and one password policy for all ways."""
+
+    def load_user(self, pk: str) -> User | None:
+        """Return the user of a session, unless the session ended by a new password or role, or the user is gone."""
+        user_id, _, stamp = str(pk).partition(":")
+        user = load_user(int(user_id)) if user_id.isdigit() else None
+        return user if user is not None and user.session_stamp == stamp else None
+
+    def has_access(self, permission_name: str, view_name: str) -> bool:
+        """Look into the set that was loaded with the user."""
+        return current_user.is_authenticated and (permission_name, view_name) in current_user.permissions
+
+    def is_item_public(self, permission_name: str, view_name: str) -> bool:
+        """Keep what needs a permission away from anonymous visitors, whatever the Public role is given."""
+        return False
+
+    def auth_user_db(self, username: str, password: str) -> User | None:
+        """Check a login as our own page does."""
+        return users.authenticate(username or "", password or "")
+
+    def add_user(self, *args: Any, **kwargs: Any) -> Any:
+        """Apply the password policy to `flask fab create-user` and `create-admin` too."""
+        password = kwargs.get("password") or (args[5] if len(args) > 5 else "")
+        if not kwargs.get("hashed_password"):
+            passwords.check(password, *(str(value) for value in args[:4]))
+        added = super().add_user(*args, **kwargs)
+        if not added:
+            raise AppError("The user was not added: the username or the email address is taken.")
+        return added
+
+    def reset_password(self, userid: int, password: str) -> None:
+        """Apply the password policy, and end the user's sessions."""
+        users.set_password(self.get_user_by_id(userid), password)
+
+    def create_limiter(self, app: Flask) -> Limiter:
+        """Use the limiter that the rest of the application uses."""
+        limiter.init_app(app)
+        return limiter
+
+
+def is_safe_target(target: str) -> bool:
+    """Tell whether a redirect to `target` stays on this site and under its prefix.
+
+    Only absolute paths are accepted: no scheme, no host, nothing a browser might read as one.
+    """
+    if not target.startswith(request.script_root + "/") or target.startswith("//") or "\\" in target:
+        return False
+    if any(ord(character) < 32 or ord(character) == 127 for character in target):
+        return False
+    path = urlsplit(target)
+    return not path.scheme and not path.netloc and "/.." not in path.path and "//" not in path.path
+
+
+def safe_target(default: str) -> str:
+    """Return where the visitor wanted to go, if that is on this site."""
+    target = request.values.get("next", "")
+    return target if is_safe_target(target) else default
+
+
+def wall() -> Response | None:
+    """Send anonymous visitors to the login page, and programs away with 401; a new page is closed unless listed."""
+    if request.endpoint is None or request.endpoint in PUBLIC_ENDPOINTS or current_user.is_authenticated:
+        return None
+    if request.path.startswith("/api/") or request.accept_mimetypes.best == "application/json":
+        raise Unauthenticated("Sign in first.")
+    target = request.full_path.rstrip("?") if request.method == "GET" else ""
+    wanted = request.script_root + target if 1 < len(target) < 1000 else None
+    return redirect(url_for("AccountPages.login", next=wanted))  # type: ignore[return-value]
+
+
+class Unauthenticated(AppError):
+    """Nobody is signed in (401)."""
+
+    status = 401
+
+
+def init_app(app: Flask) -> None:
+    """Put the wall before every page."""
+    app.before_request(wall)
+
+
+def built_in(names: Iterable[str]) -> set[str]:
+    """Return those of the role names that are built in."""
+    return set(names) & set(ROLES)
+
+
+def site() -> Any:
+    """Return the AppBuilder of the present application."""
+    return current_app.appbuilder  # type: ignore[attr-defined]

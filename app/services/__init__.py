@@ -1,0 +1,1 @@
+"""All rules and all SQL, one module for each feature."""

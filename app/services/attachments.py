@@ -1,0 +1,184 @@
+"""Files in the database: stored and read in chunks, never whole."""
+
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, BinaryIO
+
+from sqlalchemy import ColumnElement, Engine, and_, delete, insert, or_, select, update
+
+from app.db import transaction, utcnow
+from app.errors import Invalid, NotFound
+from app.extensions import db
+from app.models.attachments import CHUNK_SIZE, ORIGINAL, THUMBNAIL, Attachment, AttachmentChunk
+from app.models.jobs import Job
+from app.models.todos import Todo
+from app.models.users import User
+
+
+@dataclass
+class Files:
+    """What a form does with the files of a todo: those not named stay."""
+
+    added: list[Attachment] = field(default_factory=list)
+    removed: set[int] = field(default_factory=set)
+
+
+def visible_to(viewer: User, todos: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Select the files that the viewer may read: those of visible todos, of own jobs, and own unsaved uploads.
+
+    Args:
+        todos: `services.todos.visible_to(viewer)`.
+    """
+    return or_(
+        Attachment.todo_id.in_(select(Todo.id).where(todos)),
+        Attachment.job_id.in_(select(Job.id).where(Job.owner_id == viewer.id)),
+        unsaved(viewer),
+    )
+
+
+def unsaved(viewer: User) -> ColumnElement[bool]:
+    """Select the viewer's uploads that belong to nothing yet."""
+    return and_(Attachment.todo_id.is_(None), Attachment.job_id.is_(None), Attachment.uploaded_by_id == viewer.id)
+
+
+def get(viewer: User, attachment_id: int, todos: ColumnElement[bool]) -> Attachment:
+    """Return the facts about a file.
+
+    Raises:
+        NotFound: when there is none that the viewer may read.
+    """
+    found = db.session.scalar(select(Attachment).where(visible_to(viewer, todos), Attachment.id == attachment_id))
+    if found is None:
+        raise NotFound("There is no such file. It may have been removed.")
+    return found
+
+
+def store(
+    stream: BinaryIO, name: str, content_type: str, *, uploader_id: int | None, job_id: int | None = None
+) -> Attachment:
+    """Copy a stream into the database within the present transaction, one chunk in memory at a time."""
+    session = db.session
+    row = Attachment(name=name, content_type=content_type, uploaded_by_id=uploader_id, job_id=job_id, size=0, sha256="")
+    session.add(row)
+    session.flush()
+    digest = hashlib.sha256()
+    position = 0
+    while data := stream.read(CHUNK_SIZE):
+        digest.update(data)
+        row.size += len(data)
+        values = {"attachment_id": row.id, "variant": ORIGINAL, "position": position, "data": data}
+        session.execute(insert(AttachmentChunk.__table__).values(values))
+        position += 1
+    row.sha256 = digest.hexdigest()
+    return row
+
+
+def stage(viewer: User, stream: BinaryIO, name: str, content_type: str) -> Attachment:
+    """Keep an upload until the form that it came with can be saved."""
+    with transaction():
+        return store(stream, name, content_type, uploader_id=viewer.id)
+
+
+def staged(viewer: User, ids: Sequence[int]) -> list[Attachment]:
+    """Return the viewer's unsaved uploads among `ids`.
+
+    Raises:
+        Invalid: when one is somebody else's, saved elsewhere or swept.
+    """
+    found = list(db.session.scalars(select(Attachment).where(unsaved(viewer), Attachment.id.in_(ids)))) if ids else []
+    if len(found) != len(set(ids)):
+        raise Invalid("An upload of this form is not there any more. Choose the file again.")
+    return found
+
+
+def attach(todo: Todo, files: Files | None) -> None:
+    """Do what a form wants with the files of a todo, within its transaction."""
+    if files is None:
+        return
+    for attachment in [row for row in todo.attachments if row.id in files.removed]:
+        todo.attachments.remove(attachment)
+    todo.attachments.extend(files.added)
+
+
+def save_thumbnail(attachment_id: int, data: bytes) -> None:
+    """Store the small picture of an image; it fits one chunk."""
+    values = {"attachment_id": attachment_id, "variant": THUMBNAIL, "position": 0, "data": data}
+    with transaction() as session:
+        where = (AttachmentChunk.attachment_id == attachment_id, AttachmentChunk.variant == THUMBNAIL)
+        session.execute(delete(AttachmentChunk).where(*where))
+        session.execute(insert(AttachmentChunk).values(values))
+        session.execute(update(Attachment).where(Attachment.id == attachment_id).values(thumbnail_size=len(data)))
+
+
+def sweep_unsaved(older_than_hours: int) -> int:
+    """Delete uploads whose form was never saved and return how many there were."""
+    limit = utcnow() - timedelta(hours=older_than_hours)
+    lost = and_(Attachment.todo_id.is_(None), Attachment.job_id.is_(None), Attachment.created_at < limit)
+    with transaction() as session:
+        return session.execute(delete(Attachment).where(lost)).rowcount  # type: ignore[attr-defined]
+
+
+class Reader(io.RawIOBase):
+    """A file in the database as a seekable stream; one chunk in memory, no connection held between chunks."""
+
+    def __init__(self, engine: Engine, attachment_id: int, size: int, variant: int = ORIGINAL) -> None:
+        self._engine, self._id, self._size, self._variant = engine, attachment_id, size, variant
+        self._at = 0
+        self._loaded: tuple[int, bytes] = (-1, b"")
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to a byte, as files do."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def tell(self) -> int:
+        """Return the position in bytes."""
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        """Read up to the end of the present chunk."""
+        if self._at >= self._size:
+            return 0
+        data = self._chunk(self._at // CHUNK_SIZE)
+        start = self._at % CHUNK_SIZE
+        part = data[start : start + len(buffer)]
+        buffer[: len(part)] = part
+        self._at += len(part)
+        return len(part)
+
+    def _chunk(self, position: int) -> bytes:
+        """Return one chunk, from memory if it is the last one read.
+
+        Raises:
+            OSError: when the file was deleted while it was read.
+        """
+        if self._loaded[0] != position:
+            statement = select(AttachmentChunk.data).where(
+                AttachmentChunk.attachment_id == self._id,
+                AttachmentChunk.variant == self._variant,
+                AttachmentChunk.position == position,
+            )
+            with self._engine.connect() as connection:
+                data = connection.scalar(statement)
+            if data is None:
+                raise OSError("the file was deleted while it was read")
+            self._loaded = (position, data)
+        return self._loaded[1]
+
+
+def open_file(attachment: Attachment, variant: int = ORIGINAL) -> io.BufferedReader:
+    """Return the bytes of a file, or of its thumbnail, as a stream."""
+    size = attachment.size if variant == ORIGINAL else attachment.thumbnail_size or 0
+    return io.BufferedReader(Reader(db.engine, attachment.id, size, variant), CHUNK_SIZE)

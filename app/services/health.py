@@ -1,0 +1,46 @@
+"""Whether the parts that the application needs are there."""
+
+import logging
+from functools import cache
+from typing import Any
+
+from alembic.script import ScriptDirectory
+from flask import current_app
+from redis import Redis, RedisError
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.extensions import db
+
+log = logging.getLogger(__name__)
+
+
+@cache
+def newest_revision(directory: str) -> str | None:
+    """Return the revision that the code wants; the files do not change while it runs."""
+    return ScriptDirectory(directory).get_current_head()
+
+
+def check() -> dict[str, Any]:
+    """Look at database, migrations and Redis; reasons go to the log, since anybody may ask."""
+    found = {"status": "ready", "database": "ok", "migrations": "ok", "redis": "ok"}
+    try:
+        revision = db.session.scalar(text("SELECT version_num FROM alembic_version"))
+        if revision != newest_revision(current_app.extensions["migrate"].directory):
+            found |= {"status": "not ready", "migrations": "run: flask db upgrade"}
+    except SQLAlchemyError as error:
+        db.session.rollback()
+        log.warning("not ready: %s", error)
+        found |= {"status": "not ready", "database": "does not answer or is empty", "migrations": "unknown"}
+    if not redis_answers():
+        found["redis"] = "does not answer: jobs wait"
+    return found
+
+
+def redis_answers() -> bool:
+    """Tell whether Redis answers within a second."""
+    try:
+        with Redis.from_url(current_app.config["REDIS_URL"], socket_connect_timeout=1, socket_timeout=1) as redis:
+            return bool(redis.ping())
+    except RedisError:
+        return False

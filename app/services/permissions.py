@@ -1,0 +1,140 @@
+"""What a person may do: loaded with the person, in one statement, at each request and each job."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flask_appbuilder.security.sqla.models import (
+    Permission,
+    PermissionView,
+    Role,
+    ViewMenu,
+    assoc_group_role,
+    assoc_permissionview_role,
+    assoc_user_group,
+    assoc_user_role,
+)
+from sqlalchemy import ScalarSelect, delete, false, func, insert, select, union, update
+
+from app.db import transaction
+from app.extensions import db
+from app.models.users import User
+
+Grant = tuple[str, str]  # permission, what it is on
+SYNC_LOCK = 0x70D05  # an arbitrary number that names the lock in PostgreSQL
+
+
+def can(viewer: User, permission: str, on: str) -> bool:
+    """Tell whether one of the viewer's roles grants `permission` on `on`."""
+    return (permission, on) in viewer.permissions
+
+
+def _granted_to(user_id: int) -> ScalarSelect[Any]:
+    """Return all grants of a user, direct or through groups, as one string."""
+    roles = union(
+        select(assoc_user_role.c.role_id).where(assoc_user_role.c.user_id == user_id),
+        select(assoc_group_role.c.role_id)
+        .join(assoc_user_group, assoc_user_group.c.group_id == assoc_group_role.c.group_id)
+        .where(assoc_user_group.c.user_id == user_id),
+    )
+    granted = (
+        select((Permission.name + "\t" + ViewMenu.name).label("grant"))
+        .select_from(assoc_permissionview_role)
+        .join(PermissionView, PermissionView.id == assoc_permissionview_role.c.permission_view_id)
+        .join(Permission, Permission.id == PermissionView.permission_id)
+        .join(ViewMenu, ViewMenu.id == PermissionView.view_menu_id)
+        .where(assoc_permissionview_role.c.role_id.in_(roles))
+        .distinct()
+        .subquery()
+    )
+    return select(func.aggregate_strings(granted.c.grant, "\n")).scalar_subquery()
+
+
+def load_user(user_id: int) -> User | None:
+    """Return the active user with `permissions`, read afresh, or None."""
+    statement = select(User, _granted_to(user_id)).where(User.id == user_id, User.active)
+    row = db.session.execute(statement.execution_options(populate_existing=True)).first()
+    if row is None:
+        return None
+    user, granted = row
+    user.permissions = frozenset(tuple(line.split("\t")) for line in (granted or "").split("\n") if line)
+    return user
+
+
+def sync(declared: set[Grant], renamed: Mapping[str, str], roles: Mapping[str, Iterable[Grant]]) -> dict[str, int]:
+    """Bring permissions and the built-in roles in line with the code; safe to run twice and at once.
+
+    Args:
+        declared: every grant that a view, an action or a menu checks.
+        renamed: former name of a thing -> its name now; grants of people's own roles move along.
+        roles: the built-in roles; they get exactly these grants. Other roles lose only what no longer exists.
+
+    Returns:
+        How many grants were added and removed, over all roles.
+    """
+    with transaction() as session:
+        _lock(session)
+        views = _names(session, ViewMenu)
+        for old, new in renamed.items():
+            if old in views and new not in views:
+                session.execute(update(ViewMenu).where(ViewMenu.id == views[old]).values(name=new))
+                views[new] = views.pop(old)
+        pairs = _sync_pairs(session, declared, views)
+        counts = {"added": 0, "removed": 0}
+        for name, grants in roles.items():
+            added, removed = _sync_role(session, name, {pairs[grant] for grant in grants})
+            counts["added"] += added
+            counts["removed"] += removed
+        return counts
+
+
+def _lock(session: Any) -> None:
+    """Let one process sync at a time, until its transaction ends."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(SYNC_LOCK)))
+    else:
+        session.execute(delete(Permission).where(false()))  # a write takes SQLite's only write lock
+
+
+def _names(session: Any, model: Any) -> dict[str, int]:
+    """Return name -> id of all permissions or all things they are on."""
+    return {name: pk for pk, name in session.execute(select(model.id, model.name))}
+
+
+def _add_names(session: Any, model: Any, wanted: set[str], known: dict[str, int]) -> dict[str, int]:
+    """Insert the missing names and return all of them."""
+    if missing := sorted(wanted - set(known)):
+        session.execute(insert(model), [{"name": name} for name in missing])
+    return _names(session, model)
+
+
+def _sync_pairs(session: Any, declared: set[Grant], views: dict[str, int]) -> dict[Grant, int]:
+    """Insert missing grants, delete those that nothing checks any more, and return all."""
+    permissions = _add_names(session, Permission, {p for p, _ in declared}, _names(session, Permission))
+    views = _add_names(session, ViewMenu, {v for _, v in declared}, views)
+    pair = PermissionView
+    names = select(Permission.name, ViewMenu.name, pair.id).select_from(pair).join(Permission).join(ViewMenu)
+    known = {(p, v): pk for p, v, pk in session.execute(names)}
+    if missing := sorted(declared - set(known)):
+        rows = [{"permission_id": permissions[p], "view_menu_id": views[v]} for p, v in missing]
+        session.execute(insert(pair), rows)
+    stale = [pk for grant, pk in known.items() if grant not in declared]
+    grants = assoc_permissionview_role
+    session.execute(delete(grants).where(grants.c.permission_view_id.in_(stale)))
+    session.execute(delete(pair).where(pair.id.in_(stale)))
+    session.execute(delete(ViewMenu).where(ViewMenu.name.not_in({v for _, v in declared})))
+    session.execute(delete(Permission).where(Permission.name.not_in({p for p, _ in declared})))
+    return {(p, v): pk for p, v, pk in session.execute(names)}
+
+
+def _sync_role(session: Any, name: str, wanted: set[int]) -> tuple[int, int]:
+    """Make the role if it is missing and give it exactly the wanted grants."""
+    role_id = session.scalar(select(Role.id).where(Role.name == name))
+    if role_id is None:
+        role_id = session.execute(insert(Role).values(name=name)).inserted_primary_key[0]
+    grants = assoc_permissionview_role
+    known = set(session.scalars(select(grants.c.permission_view_id).where(grants.c.role_id == role_id)))
+    if added := sorted(wanted - known):
+        session.execute(insert(grants), [{"role_id": role_id, "permission_view_id": pk} for pk in added])
+    removed = known - wanted
+    session.execute(delete(grants).where(grants.c.role_id == role_id, grants.c.permission_view_id.in_(removed)))
+    return len(added), len(removed)

@@ -1,0 +1,34 @@
+"""Small pictures of images, drawn anew so that nothing of the original but its pixels is left."""
+
+import io
+from typing import BinaryIO
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from app.errors import Invalid
+
+SIZE = 320  # pixels of the longer side
+QUALITY = 80  # of WebP
+
+
+def draw(stream: BinaryIO, megapixels: int) -> bytes:
+    """Return a WebP thumbnail, turned as the camera was held, without EXIF or any other metadata.
+
+    Raises:
+        Invalid: when the image is damaged or larger than `megapixels`.
+    """
+    try:
+        with Image.open(stream, formats=("JPEG", "PNG", "GIF", "WEBP")) as image:
+            if image.width * image.height > megapixels * 1_000_000:
+                raise Invalid("The image is too large to be drawn.")
+            image.draft("RGB", (SIZE * 2, SIZE * 2))  # lets the JPEG decoder skip most of the work
+            turned = ImageOps.exif_transpose(image)
+            turned.thumbnail((SIZE, SIZE))
+            mode = "RGBA" if "A" in turned.getbands() or "transparency" in turned.info else "RGB"
+            clean = Image.new(mode, turned.size)
+            clean.paste(turned.convert(mode))
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+        raise Invalid("The image is damaged and cannot be drawn.") from error
+    out = io.BytesIO()
+    clean.save(out, "WEBP", quality=QUALITY)
+    return out.getvalue()

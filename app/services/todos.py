@@ -1,0 +1,154 @@
+"""Todos: everything that is done to them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, insert, select, update
+from sqlalchemy.orm.exc import StaleDataError
+
+from app.db import transaction, utcnow
+from app.errors import Conflict, Denied, NotFound
+from app.extensions import db
+from app.models.todos import Todo, todo_assignees
+from app.models.users import User
+from app.services.attachments import Files, attach
+from app.services.permissions import can
+from app.services.todos_lists import LOADED
+from app.services.todos_rules import changeable_by, deletable_by, may_change, may_delete, visible_to
+
+STALE = "Somebody changed this todo while you were editing it. Your text is below; their version is on the todo's page."
+
+
+def get(viewer: User, todo_id: int) -> Todo:
+    """Return one todo with its people and files.
+
+    Raises:
+        NotFound: when there is none that the viewer may see.
+    """
+    todo = db.session.scalar(select(Todo).where(visible_to(viewer), Todo.id == todo_id).options(*LOADED))
+    if todo is None:
+        raise NotFound("There is no such todo. It may have been deleted.")
+    return todo
+
+
+def chosen(viewer: User, ids: Sequence[int]) -> list[Todo]:
+    """Return these todos, in one statement.
+
+    Raises:
+        NotFound: when the viewer may not see one of them; nothing is done to the others then.
+    """
+    found = list(db.session.scalars(select(Todo).where(visible_to(viewer), Todo.id.in_(ids)).order_by(Todo.id)))
+    if len(found) != len(set(ids)):
+        raise NotFound("Some of the chosen todos do not exist any more. Reload the list and choose again.")
+    return found
+
+
+def create(viewer: User, files: Files | None = None, **fields: Any) -> Todo:
+    """Add a todo owned by the viewer, unless `owner` is among the fields.
+
+    Raises:
+        Denied: when the viewer may not add todos, or not for somebody else.
+    """
+    todo = Todo(**{"owner": viewer, **fields})
+    check_new(viewer, todo)
+    with transaction() as session:
+        session.add(todo)
+        attach(todo, files)
+    return todo
+
+
+def check_new(viewer: User, todo: Todo) -> None:
+    """Refuse a new todo that the viewer may not add.
+
+    Raises:
+        Denied: see above.
+    """
+    if not can(viewer, "can_add", "Todo"):
+        raise Denied("Your role does not let you add todos.")
+    if todo.owner is not viewer and not can(viewer, "can_change_all", "Todo"):
+        raise Denied("You can add todos for yourself only.")
+
+
+def check_change(viewer: User, todo: Todo, version: str | int | None, fields: dict[str, Any]) -> None:
+    """Refuse a change that the viewer may not make or that is based on an older version.
+
+    Raises:
+        Denied: when the viewer may not change, share or hand over this todo.
+        Conflict: when somebody saved the todo after the viewer opened it.
+    """
+    if not may_change(viewer, todo):
+        raise Denied("You can see this todo but not change it.")
+    assignees = fields.get("assignees", todo.assignees)
+    if {user.id for user in assignees} != {user.id for user in todo.assignees} and not may_delete(viewer, todo):
+        raise Denied("Only the owner can change who this todo is assigned to.")
+    if fields.get("owner", todo.owner) is not todo.owner and not can(viewer, "can_change_all", "Todo"):
+        raise Denied("Your role does not let you hand this todo over.")
+    if str(version) != str(todo.version):
+        raise Conflict(STALE)
+
+
+def update_todo(viewer: User, todo: Todo, version: str | int | None, files: Files | None = None, **fields: Any) -> None:
+    """Change a todo of which the viewer read `version`.
+
+    Raises:
+        Denied, Conflict: see `check_change`; nothing is changed.
+    """
+    check_change(viewer, todo, version, fields)
+    try:
+        with transaction():
+            for name, value in fields.items():
+                setattr(todo, name, value)
+            attach(todo, files)
+    except StaleDataError as error:
+        raise Conflict(STALE) from error
+
+
+def set_complete(viewer: User, ids: Sequence[int], complete: bool) -> list[int]:
+    """Complete or reopen todos; those that are so already, or not the viewer's to change, stay as they are.
+
+    Returns:
+        The ids of those that changed.
+    """
+    stamp = utcnow() if complete else None
+    return _change(
+        and_(Todo.id.in_(ids), changeable_by(viewer), Todo.complete.is_not(complete)),
+        complete=complete,
+        completed_at=stamp,
+    )
+
+
+def delete_todos(viewer: User, ids: Sequence[int]) -> list[int]:
+    """Move todos to the trash and return the ids of those that the viewer could delete."""
+    mine = and_(Todo.id.in_(ids), Todo.deleted_at.is_(None), deletable_by(viewer))
+    return _change(mine, deleted_at=utcnow())
+
+
+def restore(viewer: User, ids: Sequence[int]) -> list[int]:
+    """Take todos back from the trash and return the ids of those that came back."""
+    mine = and_(Todo.id.in_(ids), Todo.deleted_at.is_not(None), deletable_by(viewer))
+    return _change(mine, deleted_at=None)
+
+
+def assign(viewer: User, ids: Sequence[int], people: Sequence[User]) -> list[int]:
+    """Make these people the assignees of todos and return the ids of those that the viewer could share."""
+    mine = and_(Todo.id.in_(ids), Todo.deleted_at.is_(None), deletable_by(viewer))
+    with transaction() as session:
+        changed = _change_within(session, mine)
+        session.execute(delete(todo_assignees).where(todo_assignees.c.todo_id.in_(changed)))
+        rows = [{"todo_id": todo_id, "user_id": person.id} for todo_id in changed for person in people]
+        if rows:
+            session.execute(insert(todo_assignees), rows)
+    return changed
+
+
+def _change(which: ColumnElement[bool], **values: Any) -> list[int]:
+    """Update the selected todos in a transaction of its own."""
+    with transaction() as session:
+        return _change_within(session, which, **values)
+
+
+def _change_within(session: Any, which: ColumnElement[bool], **values: Any) -> list[int]:
+    """Update the selected todos as one statement and return their ids."""
+    new = {"version": Todo.version + 1, "updated_at": utcnow(), **values}
+    statement = update(Todo).where(which).values(new).returning(Todo.id)
+    return sorted(session.scalars(statement.execution_options(synchronize_session=False)))

@@ -1,0 +1,84 @@
+"""What a file really is, found in its content and never in its name."""
+
+import re
+from collections.abc import Collection
+from typing import BinaryIO
+
+import filetype
+from PIL import Image, UnidentifiedImageError
+
+from app.errors import Invalid
+
+HEAD = 8192  # bytes that are enough to recognise a type
+NAMES = {
+    "image/jpeg": "JPEG",
+    "image/png": "PNG",
+    "image/gif": "GIF",
+    "image/webp": "WebP",
+    "application/pdf": "PDF",
+    "text/plain": "plain text",
+}
+# bytes that no text has: everything below space but tab, line feed, form feed and carriage return
+BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+MARKUP = re.compile(rb"^\W*<\s*(!doctype|!--|\?xml|html|head|body|script|svg|iframe|mime)", re.IGNORECASE)
+
+
+def clean_name(name: str) -> str:
+    """Return a file name without folders and control characters, at most 200 characters, extension kept."""
+    name = re.sub(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]", "", name.replace("\\", "/").rsplit("/", 1)[-1]).strip()
+    stem, dot, extension = name.rpartition(".")
+    if len(name) > 200 and dot and len(extension) < 20:
+        return stem[: 199 - len(extension)] + dot + extension
+    return name[:200] or "unnamed"
+
+
+def check(stream: BinaryIO, allowed: Collection[str], megapixels: int) -> str:
+    """Return the type of the content; the stream is rewound.
+
+    Args:
+        stream: the file, seekable.
+        allowed: the types that may be attached.
+        megapixels: images with more pixels are refused before anything is decoded.
+
+    Raises:
+        Invalid: when the content is of no accepted type, empty, or too large to be drawn.
+    """
+    head = stream.read(HEAD)
+    stream.seek(0)
+    if not head:
+        raise Invalid("is empty")
+    found = _type_of(head)
+    if found not in allowed:
+        raise Invalid(f"is not an accepted type ({', '.join(NAMES[name] for name in allowed)})")
+    if found.startswith("image/"):
+        _check_image(stream, megapixels)
+    return found
+
+
+def _type_of(head: bytes) -> str:
+    """Name the type that the first bytes show, "" if it is none of ours."""
+    if guess := filetype.guess(head):
+        return guess.mime if guess.mime in NAMES else ""
+    if BINARY.search(head) or MARKUP.search(head.lstrip(b"\xef\xbb\xbf")):
+        return ""
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 4:  # not merely a character cut in two at the end
+            return ""
+    return "text/plain"
+
+
+def _check_image(stream: BinaryIO, megapixels: int) -> None:
+    """Read the image's header; nothing is decoded, so a decompression bomb costs nothing."""
+    try:
+        with Image.open(stream, formats=("JPEG", "PNG", "GIF", "WEBP")) as image:
+            width, height = image.size
+    except Image.DecompressionBombError as error:
+        raise Invalid(f"has more than {megapixels} million pixels") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise Invalid("is damaged: its header cannot be read") from error
+    finally:
+        stream.seek(0)
+    if width * height > megapixels * 1_000_000:
+        raise Invalid(f"has {width} × {height} pixels, more than {megapixels} million")

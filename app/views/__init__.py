@@ -1,0 +1,40 @@
+"""Every page of the application, in the order of the menus."""
+
+from typing import Any
+
+from flask import Flask
+
+from app.views import filters, widgets
+from app.views.api import TodoApi
+from app.views.attachments import AttachmentPages
+from app.views.jobs import JobAdmin, JobPages
+from app.views.pages import Index, health_pages
+from app.views.todos import TodoPages
+from app.views.todos_admin import TodoAdmin
+from app.views.users import AccountPages, PersonPages, ProfilePages
+from app.views.users_admin import PermissionAdmin, RoleAdmin, UserAdmin
+
+__all__ = ["Index", "register_views"]
+
+PAGES = (TodoPages, PersonPages, JobPages, ProfilePages, AttachmentPages)
+ADMIN = (
+    # view, name in the menu
+    (TodoAdmin, "Todos"),
+    (UserAdmin, "People"),
+    (JobAdmin, "Jobs"),
+    (RoleAdmin, "Roles"),
+    (PermissionAdmin, "Permissions"),
+)
+
+
+def register_views(app: Flask, appbuilder: Any) -> None:
+    """Register all pages; the order of the lines is the order of the menus."""
+    filters.init_app(app)
+    app.after_request(widgets.answer_upload)
+    appbuilder.sm.auth_view = appbuilder.add_view_no_menu(AccountPages)
+    for page in PAGES:
+        appbuilder.add_view_no_menu(page)
+    for view, name in ADMIN:
+        appbuilder.add_view(view, name)
+    appbuilder.add_api(TodoApi)
+    app.register_blueprint(health_pages)

@@ -1,0 +1,65 @@
+"""Files: served with the row rule of what they belong to."""
+
+from flask import Response, abort, request, send_file
+from flask.typing import ResponseReturnValue
+from flask_appbuilder import expose
+from flask_appbuilder.security.decorators import permission_name
+from flask_login import current_user
+
+from app.models.attachments import ORIGINAL, THUMBNAIL, Attachment
+from app.services import attachments
+from app.services.todos_rules import visible_to
+from app.tasks.attachments import draw_thumbnails
+from app.tasks.runner import submit_for
+from app.views.pages import Page, has_access
+
+INLINE = {"image/jpeg", "image/png", "image/gif", "image/webp"}
+
+
+def draw(files: attachments.Files) -> None:
+    """Have the thumbnails of newly saved images drawn, as the system's own job."""
+    if images := [file.id for file in files.added if file.is_image]:
+        submit_for(None, draw_thumbnails, ids=images)
+
+
+class AttachmentPages(Page):
+    """A file and its thumbnail."""
+
+    route_base = "/files"
+    class_permission_name = "Attachment"
+
+    @expose("/<int:file_id>")
+    @has_access
+    @permission_name("show")
+    def index(self, file_id: int) -> ResponseReturnValue:
+        """Send a file: images to be shown, anything else to be saved; whole or in ranges (RFC 9110)."""
+        return self.send(attachments.get(current_user, file_id, visible_to(current_user)), ORIGINAL)
+
+    @expose("/<int:file_id>/thumbnail")
+    @has_access
+    @permission_name("show")
+    def thumbnail(self, file_id: int) -> ResponseReturnValue:
+        """Send the small picture of an image."""
+        attachment = attachments.get(current_user, file_id, visible_to(current_user))
+        if not attachment.thumbnail_size:
+            abort(404)
+        return self.send(attachment, THUMBNAIL)
+
+    def send(self, attachment: Attachment, variant: int) -> Response:
+        """Stream the bytes with headers that let no browser run them."""
+        is_original = variant == ORIGINAL
+        kind = attachment.content_type if is_original else "image/webp"
+        answer = send_file(
+            attachments.open_file(attachment, variant),
+            mimetype=kind,
+            as_attachment=kind not in INLINE or "download" in request.args,
+            download_name=attachment.name if is_original else f"{attachment.name}.webp",
+            conditional=False,
+            etag=attachment.sha256 if is_original else f"{attachment.sha256}-small",
+            last_modified=attachment.created_at,
+        )
+        answer.content_length = attachment.size if is_original else attachment.thumbnail_size or 0
+        answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+        answer.headers["Cache-Control"] = "private, no-cache"  # kept, but asked for again: rights may change
+        answer.make_conditional(request, accept_ranges=True, complete_length=answer.content_length)
+        return answer

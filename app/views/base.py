@@ -1,0 +1,238 @@
+"""Flask-AppBuilder's generated views, made safe for rows, threads and bad input."""
+
+import copy
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flask import after_this_request, flash, g, has_request_context, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_appbuilder import ModelView, expose
+from flask_appbuilder.hooks import before_request
+from flask_appbuilder.security.decorators import has_access, permission_name
+from flask_appbuilder.widgets import ListWidget
+from sqlalchemy.exc import IntegrityError
+
+from app.db import transaction
+from app.errors import AppError, Conflict, Denied, Invalid, NotFound
+from app.views.rows import Matching, parse_ids
+
+PAGE_SIZE_CAP = 100
+HISTORY = 3
+HISTORY_PATH = 300  # characters
+
+
+class History:
+    """Where Back leads: a few short paths instead of FAB's absolute addresses, which overflow the cookie."""
+
+    def update_redirect(self) -> None:
+        """Remember the present page."""
+        here = request.script_root + request.full_path.rstrip("?")
+        pages = [page for page in session.get("page_history", []) if page != here]
+        if len(here) <= HISTORY_PATH and request.method == "GET":
+            session["page_history"] = [*pages, here][-HISTORY:]
+
+
+class TableWidget(ListWidget):
+    """The generated table in our look."""
+
+    template = "admin/table.html"
+
+
+class RowView(History, ModelView):
+    """A generated view whose every door - lists, forms, actions, deletion - obeys the row rule of `base_filters`.
+
+    Subclasses override `insert`, `change` and `remove` to go through a service.
+    """
+
+    list_template = "admin/list.html"
+    show_template = "admin/show.html"
+    add_template = "admin/form.html"
+    edit_template = "admin/form.html"
+    list_widget = TableWidget
+    exclude_route_methods = {"download"}
+    base_order = ("id", "desc")
+    search_hint = ""
+
+    def render_template(self, template: str, **values: Any) -> str:
+        """Render a template that knows the view, and whether the list is filtered."""
+        filtered = any(name.startswith("_flt_") for name in request.args)
+        page: str = super().render_template(template, view=self, filtered=filtered, **values)
+        return page
+
+    @property
+    def _filters(self) -> Any:
+        """Return this request's filters: FAB keeps one object for all threads, who overwrite each other's."""
+        initial = self.__dict__["initial_filters"]
+        if not has_request_context():
+            return initial
+        mine = g.setdefault("filters", {})
+        if self not in mine:
+            mine[self] = copy.copy(initial)
+            mine[self].clear_filters()
+        return mine[self]
+
+    @_filters.setter
+    def _filters(self, value: Any) -> None:
+        self.__dict__["initial_filters"] = value
+
+    def matching(self, query: str) -> Any:
+        """Return the expression of the one-box search, or None for a list without one."""
+        return None
+
+    @before_request
+    def check_arguments(self) -> None:
+        """Refuse arguments that FAB would let fail or would pass on to the database."""
+        if hidden := {"_external", "_scheme", "_anchor", "_method"} & set(request.args):
+            raise Invalid(f"This address is damaged: {min(hidden)}.")  # FAB hands all arguments to url_for
+        for name, value in request.args.items():
+            if name.startswith(("page_", "psize_")) and not re.fullmatch(r"\d{1,6}", value):
+                raise Invalid("The page number in this address is damaged.")
+            if name.startswith("psize_") and not 0 < int(value) <= PAGE_SIZE_CAP:
+                raise Invalid(f"A page has from 1 to {PAGE_SIZE_CAP} rows.")
+            if name.startswith("_oc_") and value not in self.order_columns:
+                raise Invalid("This list cannot be sorted by that column.")
+            if found := re.fullmatch(r"_flt_(\d)_(.+)", name):
+                offered = self._filters.get_search_filters().get(found[2], [])
+                if int(found[1]) >= len(offered):
+                    raise Invalid("This list has no such filter.")
+
+    def _get_list_widget(self, filters: Any, **kwargs: Any) -> Any:
+        """Add the one-box search to the filters of the list."""
+        query = request.args.get("q", "").strip()
+        if query and (expression := self.matching(query)) is not None:
+            filters = copy.copy(filters)
+            filters.filters, filters.values = list(filters.filters), list(filters.values)
+            filters.add_filter("id", Matching, expression)
+        return super()._get_list_widget(filters=filters, **kwargs)
+
+    @expose("/show/<pk>", methods=["GET"])
+    @has_access
+    @permission_name("show")
+    def show(self, pk: str) -> ResponseReturnValue:
+        """Show one row."""
+        item = self.datamodel.get(pk, self._base_filters)
+        if item is None:
+            raise NotFound("There is no such row.")
+        self.update_redirect()
+        widgets = self._get_show_widget(pk, item)
+        return self.render_template(self.show_template, pk=pk, title=self.show_title, widgets=widgets, item=item)
+
+    def _add(self) -> Any:
+        """Show the form for a new row, or save it; what was typed stays in the form when saving fails."""
+        form = self.add_form.refresh()
+        if request.method == "POST" and self._saved(form, lambda: self.insert(form), self.add_row_message):
+            return None
+        return self._get_add_widget(form=form)
+
+    def _edit(self, pk: str) -> Any:
+        """Show the form of a row, or save it; what was typed stays in the form when saving fails."""
+        item = self.datamodel.get(pk, self._base_filters)
+        if item is None:
+            raise NotFound("There is no such row.")
+        form = self.edit_form.refresh(obj=item)
+        form._id = item.id  # FAB's Unique validator skips this row
+        if request.method == "POST" and self._saved(form, lambda: self.change(item, form), self.edit_row_message):
+            return None
+        if request.method == "GET":
+            self.update_redirect()
+        return self._get_edit_widget(form=form)
+
+    def _saved(self, form: Any, save: Callable[[], None], message: str) -> bool:
+        """Validate and save; when it fails, tell why and answer with the status of the failure."""
+        status = 400
+        if form.validate():
+            try:
+                save()
+                flash(message, "success")
+                return True
+            except AppError as error:
+                status = error.status
+                flash(error.message, "danger")
+
+        @after_this_request
+        def set_status(response: Any) -> Any:
+            response.status_code = status
+            return response
+
+        return False
+
+    def insert(self, form: Any) -> None:
+        """Add a row from a valid form."""
+        item = self.datamodel.obj()
+        self._write(item, form)
+
+    def change(self, item: Any, form: Any) -> None:
+        """Change a row by a valid form."""
+        self._write(item, form)
+
+    def _write(self, item: Any, form: Any) -> None:
+        """Fill a row from a form and commit."""
+        try:
+            with transaction() as database:
+                form.populate_obj(item)
+                database.add(item)
+        except IntegrityError as error:
+            raise Conflict("Another row has the same name.") from error
+
+    def remove(self, item: Any) -> None:
+        """Delete a row."""
+        try:
+            with transaction() as database:
+                database.delete(item)
+        except IntegrityError as error:
+            raise Conflict("Something still belongs to this row. Delete that first.") from error
+
+    @expose("/delete/<pk>", methods=["POST"])
+    def delete(self, pk: str) -> ResponseReturnValue:
+        """Delete one row."""
+        if not self.may("can_delete"):
+            raise Denied("Your role does not let you delete this.")
+        item = self.datamodel.get(pk, self._base_filters)
+        if item is None:
+            raise NotFound("There is no such row.")
+        self.remove(item)
+        flash(self.delete_row_message, "success")
+        return self.to_list()
+
+    delete._permission_name = "delete"
+
+    @expose("/action/<string:name>/<pk>", methods=["POST"])
+    def action(self, name: str, pk: str) -> ResponseReturnValue:
+        """Run an action on the row of a show page."""
+        return self.run_action(name, [pk])
+
+    @expose("/action_post", methods=["POST"])
+    def action_post(self) -> ResponseReturnValue:
+        """Run an action on the chosen rows of a list."""
+        return self.run_action(request.form.get("action", ""), request.form.getlist("rowid"))
+
+    def run_action(self, name: str, texts: Sequence[str]) -> ResponseReturnValue:
+        """Run an action on rows that the viewer may see; FAB itself takes any id."""
+        chosen = self.actions.get(name)
+        if chosen is None:
+            raise NotFound("There is no such action.")
+        if not self.may(self.get_action_permission_name(name)):
+            raise Denied("Your role does not let you do this.")
+        answer: ResponseReturnValue = chosen.func(self.datamodel.chosen(parse_ids(texts), self._base_filters))
+        return answer
+
+    def may(self, permission: str) -> bool:
+        """Tell whether the viewer has a right on this view."""
+        return permission in self.base_permissions and bool(
+            self.appbuilder.sm.has_access(permission, self.class_permission_name)
+        )
+
+    def to_list(self) -> ResponseReturnValue:
+        """Go to the list, as it was filtered if the viewer came from there."""
+        listing = url_for(f"{self.endpoint}.list")
+        pages = [page for page in session.get("page_history", []) if page.startswith(listing)]
+        return redirect(pages[-1] if pages else listing)
+
+    def post_add_redirect(self) -> ResponseReturnValue:
+        """Go to the list after adding."""
+        return self.to_list()
+
+    def post_edit_redirect(self) -> ResponseReturnValue:
+        """Go to the list after editing."""
+        return self.to_list()

@@ -1,0 +1,94 @@
+"""How dates, sizes and icons read in templates, and what every template knows."""
+
+import hashlib
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime, format_timedelta
+from flask import Flask, current_app, url_for
+from flask_login import current_user
+from markupsafe import Markup, escape
+
+from app.db import utcnow
+from app.security import site
+
+def due(day: date, today: date) -> str:
+    """Say when something is due, as seen from today."""
+    days = (day - today).days
+    near = {-1: "yesterday", 0: "today", 1: "tomorrow"}
+    if days in near:
+        return near[days]
+    if -30 <= days <= 30:
+        return str(format_timedelta(timedelta(days=days), granularity="day", add_direction=True, threshold=2, locale="en"))
+    return str(format_date(day, "d MMM yyyy", locale="en"))
+
+
+def ago(instant: datetime | None) -> Markup:
+    """Say how long ago an instant was; the exact one, where the reader is, shows on hover."""
+    if instant is None:
+        return Markup("")
+    zone = ZoneInfo(current_user.time_zone if current_user.is_authenticated else "UTC")
+    exact = format_datetime(instant.astimezone(zone), "d MMM yyyy, HH:mm:ss z", locale="en")
+    phrase = format_timedelta(instant - utcnow(), add_direction=True, locale="en")
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(instant.isoformat(), exact, phrase)
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as people read it."""
+    if count < 1024:
+        return f"{count} bytes"
+    amount = float(count)
+    for unit in ("KB", "MB", "GB"):
+        amount /= 1024
+        if amount < 1024:
+            return f"{amount:.3g} {unit}"
+    return f"{amount:.0f} TB"
+
+
+def icon(name: str) -> Markup:
+    """Return an icon of the sprite; the words beside it say what it means."""
+    sprite = url_for("static", filename="vendor/icons.svg")
+    return Markup('<svg class="icon-line" aria-hidden="true"><use href="{}#{}"></use></svg>').format(sprite, name)
+
+
+def initials(person: Any) -> str:
+    """Return the letters for a person's round label."""
+    return str(escape((person.first_name[:1] + person.last_name[:1]).upper()))
+
+
+@cache
+def _version(folder: str, filename: str) -> str:
+    """Return a mark of a static file's content, so that browsers keep it until it changes."""
+    path = Path(folder, filename)
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:10] if path.is_file() else ""
+
+
+def add_version(endpoint: str, values: dict[str, Any]) -> None:
+    """Add the mark to the addresses of our static files."""
+    if endpoint == "static" and "filename" in values:
+        values["v"] = _version(str(current_app.static_folder), values["filename"])
+
+
+def common() -> dict[str, Any]:
+    """Return what every template knows; error pages too, which no view renders."""
+    appbuilder = site()
+    signed_in = current_user.is_authenticated
+    menu = [entry for entry in appbuilder.menu.get_list() if appbuilder.sm.has_access("menu_access", entry.name)]
+    return {
+        "signed_in": signed_in,
+        "admin_menu": menu,
+        "appbuilder": appbuilder,
+        "base_template": appbuilder.base_template,
+        "registration_enabled": current_app.config["REGISTRATION_ENABLED"],
+    }
+
+
+def init_app(app: Flask) -> None:
+    """Give the filters and values to all templates."""
+    app.jinja_env.filters.update(due=due, ago=ago, size=size, initials=initials)
+    app.jinja_env.globals["icon"] = icon
+    app.context_processor(common)
+    app.url_defaults(add_version)

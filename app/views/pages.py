@@ -1,0 +1,63 @@
+"""The ground of all end-user pages: the start page, health, and how a page is rendered."""
+
+from typing import Any
+
+from flask import Blueprint, flash, jsonify, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_appbuilder import BaseView, IndexView, expose
+from flask_appbuilder.security.decorators import has_access
+from flask_login import current_user
+
+from app.services import health
+from app.views.base import History
+
+__all__ = ["Index", "Page", "has_access", "health_pages", "notice", "wants_json"]
+
+
+class Index(History, IndexView):
+    """The start page."""
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        """Go to one's todos."""
+        return redirect(url_for("TodoPages.index"))
+
+
+class Page(History, BaseView):
+    """An end-user page; permission names are set by hand, since they are stored."""
+
+    default_view = "index"
+
+    def page(self, template: str, status: int = 200, **values: Any) -> ResponseReturnValue:
+        """Render a template of templates/site/."""
+        return self.render_template(f"site/{template}.html", **values), status
+
+    def may(self, permission: str, on: str | None = None) -> bool:
+        """Tell whether the viewer has a right on this or another thing."""
+        return (permission, on or self.class_permission_name) in current_user.permissions
+
+
+def wants_json() -> bool:
+    """Tell whether one of our scripts asks, and not a form."""
+    return request.accept_mimetypes.best == "application/json"
+
+
+def notice(text: str, undo: str = "", **ids: Any) -> None:
+    """Say what happened; `undo` is the endpoint that takes it back, with the ids it needs."""
+    flash({"text": text, "undo": undo, "ids": ids} if undo else text, "success")  # type: ignore[arg-type]
+
+
+health_pages = Blueprint("health", __name__, url_prefix="/health")
+
+
+@health_pages.get("")
+def alive() -> ResponseReturnValue:
+    """Say that the process answers; nothing else is looked at."""
+    return jsonify(status="alive")
+
+
+@health_pages.get("/ready")
+def ready() -> ResponseReturnValue:
+    """Say whether requests can be served: the database answers and is migrated; Redis is reported, not required."""
+    found = health.check()
+    return jsonify(found), 200 if found["status"] == "ready" else 503

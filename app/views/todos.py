@@ -1,0 +1,166 @@
+"""Todos for end users: the list, one todo, and what is done to them."""
+
+from typing import Any
+
+from flask import Response, jsonify, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_appbuilder import expose
+from flask_appbuilder.security.decorators import permission_name
+from flask_login import current_user
+
+from app.errors import AppError, Conflict, NotFound
+from app.security import safe_target
+from app.services import todos, users
+from app.services.todos_lists import Filter, matching_ids, page
+from app.services.todos_rules import may_change, may_delete
+from app.tasks.runner import submit
+from app.tasks.todos import export_todos
+from app.views.attachments import draw
+from app.views.forms import NewTodoForm, TodoForm
+from app.views.pages import Page, has_access, notice, wants_json
+from app.views.rows import parse_ids
+
+
+def counted(count: int, what: str) -> str:
+    """Return "1 todo completed" or "3 todos completed"."""
+    return f"{count} {'todo' if count == 1 else 'todos'} {what}."
+
+
+def wanted() -> Filter:
+    """Read the list's state from the address."""
+    args = request.values
+    scope = "all" if args.get("scope") == "all" else "mine"
+    return Filter(scope, args.get("state") == "done", args.get("q", "").strip()[:200], args.get("after", ""))
+
+
+class TodoPages(Page):
+    """My todos, and all that I may see."""
+
+    route_base = "/todos"
+    class_permission_name = "Todo"
+
+    @expose("")
+    @has_access
+    @permission_name("list")
+    def index(self) -> ResponseReturnValue:
+        """Show one page of the list with the line that adds a todo."""
+        return self.listing(NewTodoForm(formdata=None))
+
+    @expose("", methods=["POST"])
+    @has_access
+    @permission_name("add")
+    def add(self) -> ResponseReturnValue:
+        """Add a todo; when it cannot be added, the list comes back with everything that was typed."""
+        form = NewTodoForm()
+        if not form.validate():
+            return self.listing(form, 400)
+        todo = todos.create(current_user, files=form.attachments.data, **form.fields())
+        draw(form.attachments.data)
+        notice(f"Added “{todo.title}”.")
+        return redirect(safe_target(url_for(".index")))
+
+    def listing(self, form: NewTodoForm, status: int = 200) -> ResponseReturnValue:
+        """Render the list around a form."""
+        self.update_redirect()
+        wish = wanted()
+        found, following = page(current_user, wish)
+        values = {"todos": found, "following": following, "wanted": wish, "form": form}
+        rights = {"may_change": may_change, "may_delete": may_delete, "today": users.today(current_user)}
+        return self.page("todos", status, **values, **rights)
+
+    @expose("/<int:todo_id>", methods=["GET", "POST"])
+    @has_access
+    @permission_name("show")
+    def show(self, todo_id: int) -> ResponseReturnValue:
+        """Show one todo, and save it; a refused change keeps what was typed."""
+        todo = todos.get(current_user, todo_id)
+        form = TodoForm(obj=todo)
+        if request.method == "GET":
+            self.update_redirect()
+            return self.one(todo, form)
+        if not form.validate():
+            return self.one(todo, form, 400)
+        try:
+            todos.update_todo(current_user, todo, form.version.data, form.attachments.data, **form.fields())
+        except Conflict as error:
+            form.form_errors.append(error.message)
+            return self.one(todo, form, error.status)
+        draw(form.attachments.data)
+        notice(f"Saved “{todo.title}”.")
+        return redirect(safe_target(url_for(".index")))
+
+    def one(self, todo: Any, form: TodoForm, status: int = 200) -> ResponseReturnValue:
+        """Render the page of a todo around a form."""
+        rights = {"may_change": may_change(current_user, todo), "may_delete": may_delete(current_user, todo)}
+        return self.page("todo", status, todo=todo, form=form, today=users.today(current_user), **rights)
+
+    @expose("/<int:todo_id>/complete", methods=["POST"])
+    @has_access
+    @permission_name("edit")
+    def complete(self, todo_id: int) -> ResponseReturnValue:
+        """Complete or reopen a todo; saying it twice does no harm."""
+        todo = todos.get(current_user, todo_id)
+        done = request.form.get("complete") == "1"
+        if not todos.set_complete(current_user, [todo_id], done) and todo.complete != done:
+            raise NotFound("You can see this todo but not change it.")
+        message = f"{'Completed' if done else 'Reopened'} “{todo.title}”."
+        return self.done(message, complete=done)
+
+    @expose("/chosen", methods=["POST"])
+    @has_access
+    @permission_name("list")
+    def chosen(self) -> ResponseReturnValue:
+        """Do something with the chosen todos, or export the whole list when none is chosen."""
+        action = request.form.get("action", "")
+        if action == "export":
+            return self.export()
+        ids = [todo.id for todo in todos.chosen(current_user, parse_ids(request.form.getlist("id")))]
+        if action == "delete":
+            return self.deleted(ids)
+        if action not in ("complete", "reopen"):
+            raise NotFound("There is no such action.")
+        changed = todos.set_complete(current_user, ids, action == "complete")
+        notice(counted(len(changed), "completed" if action == "complete" else "reopened"))
+        return redirect(safe_target(url_for(".index")))
+
+    @expose("/<int:todo_id>/delete", methods=["POST"])
+    @has_access
+    @permission_name("delete")
+    def delete(self, todo_id: int) -> ResponseReturnValue:
+        """Move a todo to the trash."""
+        todos.get(current_user, todo_id)
+        return self.deleted([todo_id])
+
+    def deleted(self, ids: list[int]) -> ResponseReturnValue:
+        """Delete todos and offer to undo it."""
+        gone = todos.delete_todos(current_user, ids)
+        if not gone:
+            raise NotFound("You can see this, but only its owner can delete it.")
+        notice(counted(len(gone), "deleted"), undo="TodoPages.restore", id=gone)
+        return redirect(safe_target(url_for(".index")))
+
+    @expose("/restore", methods=["POST"])
+    @has_access
+    @permission_name("delete")
+    def restore(self) -> ResponseReturnValue:
+        """Undo a deletion."""
+        back = todos.restore(current_user, parse_ids(request.form.getlist("id")))
+        notice(counted(len(back), "restored"))
+        return redirect(safe_target(url_for(".index")))
+
+    def export(self) -> ResponseReturnValue:
+        """Start the export of the chosen todos, or of all that the list shows."""
+        chosen = request.form.getlist("id")
+        ids = parse_ids(chosen) if chosen else matching_ids(current_user, wanted())
+        if not ids:
+            raise AppError("This list is empty: there is nothing to export.")
+        job = submit(current_user, export_todos, ids=ids)
+        return redirect(url_for("JobPages.show", job_id=job.id))
+
+    def done(self, message: str, **facts: Any) -> ResponseReturnValue:
+        """Answer a script with facts, and a form with the page it came from."""
+        if wants_json():
+            answer: Response = jsonify(message=message, **facts)
+            return answer
+        notice(message)
+        return redirect(safe_target(url_for(".index")))

@@ -1,0 +1,163 @@
+"""Todos in the generated admin."""
+
+from typing import Any
+
+from flask import redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_appbuilder import expose
+from flask_appbuilder.actions import action
+from flask_appbuilder.security.decorators import has_access, permission_name
+from flask_login import current_user
+from flask_wtf import FlaskForm
+from sqlalchemy.orm import joinedload, selectinload
+from wtforms import BooleanField, DateField, HiddenField, SelectField
+from wtforms.validators import InputRequired, Optional
+
+from app.errors import Denied
+from app.models.todos import NORMAL, PRIORITIES, Todo
+from app.services import todos
+from app.services.todos_rules import matching, visible_to
+from app.tasks.runner import submit
+from app.tasks.todos import export_todos
+from app.views.attachments import draw
+from app.views.base import RowView
+from app.views.forms import PRIORITY_CHOICES
+from app.views.pages import notice
+from app.views.rows import Rows, Visible, parse_ids
+from app.views.todos import counted
+from app.views.widgets import PeopleField, UploadField
+
+OWN_FIELDS = ("title", "notes", "priority", "due_on", "complete", "owner", "assignees")
+
+
+def extra_fields() -> dict[str, Any]:
+    """Return the form fields that FAB would generate unfit: required ticks, selects of all people."""
+    native_date = {"render_kw": {"class": "form-control", "type": "date"}}
+    return {
+        "priority": SelectField(
+            "Priority", choices=PRIORITY_CHOICES, coerce=int, default=NORMAL, render_kw={"class": "form-control"}
+        ),
+        "due_on": DateField("Due", validators=[Optional()], **native_date),
+        "complete": BooleanField("Complete"),
+        "owner": PeopleField("Owner", ui="admin", single=True, validators=[InputRequired("Name the owner.")]),
+        "assignees": PeopleField("Assigned to", ui="admin"),
+        "attachments": UploadField("Files", ui="admin"),
+        "version": HiddenField(),
+    }
+
+
+class AssignForm(FlaskForm):
+    """Who the chosen todos go to."""
+
+    people = PeopleField("Assign to", ui="admin")
+
+
+class TodoAdmin(RowView):
+    """The generated screens of todos; every change goes through the service that the end-user pages use."""
+
+    route_base = "/admin/todos"
+    datamodel = Rows(Todo, joinedload(Todo.owner), selectinload(Todo.assignees), selectinload(Todo.attachments))
+    class_permission_name = "Todo"
+    method_permission_name = {
+        **{name: name for name in ("list", "show", "add", "edit", "delete")},
+        **{"complete": "edit", "reopen": "edit", "assign": "share", "assign_to": "share"},
+        **{"delete_chosen": "delete", "export": "export"},
+    }
+    base_filters = [["id", Visible, visible_to]]
+    list_title, add_title, edit_title, show_title = "Todos", "New todo", "Edit todo", "Todo"
+    add_row_message, edit_row_message = "Todo added.", "Todo saved."
+    delete_row_message = "Todo moved to the trash."
+    search_hint = "Title or notes"
+    list_columns = ["title", "owner", "assignees", "priority", "due_on", "complete", "attachments"]
+    order_columns = ["title", "priority", "due_on", "complete"]
+    search_columns = ["title", "priority", "due_on", "complete", "completed_at", "created_at"]
+    show_columns = [
+        *("title", "notes", "priority", "due_on", "complete", "completed_at", "owner", "assignees"),
+        *("created_at", "updated_at"),
+    ]
+    add_columns = ["title", "notes", "priority", "due_on", "owner", "assignees", "attachments"]
+    edit_columns = ["title", "notes", "priority", "due_on", "complete", "owner", "assignees", "attachments", "version"]
+    label_columns = {"due_on": "Due", "assignees": "Assigned to", "attachments": "Files", "complete": "Complete"}
+    description_columns = {"title": "Up to 200 characters"}
+    formatters_columns: dict[str, Any] = {
+        "priority": lambda value: PRIORITIES[value].capitalize(),
+        "assignees": lambda people: ", ".join(person.username for person in people),
+        "attachments": len,
+        "complete": lambda value: "Yes" if value else "No",
+    }
+
+    def _init_forms(self) -> None:
+        """Make the fields anew for each application: WTForms fields remember their form."""
+        self.add_form_extra_fields = self.edit_form_extra_fields = extra_fields()
+        super()._init_forms()
+
+    def matching(self, query: str) -> Any:
+        """Search title and notes."""
+        return matching(query)
+
+    def insert(self, form: Any) -> None:
+        """Add a todo."""
+        fields = {name: form[name].data for name in OWN_FIELDS if name in form}
+        fields["owner"] = fields["owner"][0]
+        todos.create(current_user, files=form.attachments.data, **fields)
+        draw(form.attachments.data)
+
+    def change(self, item: Todo, form: Any) -> None:
+        """Save a todo of which the form carries the version."""
+        fields = {name: form[name].data for name in OWN_FIELDS if name in form}
+        fields["owner"] = fields["owner"][0]
+        todos.update_todo(current_user, item, form.version.data, form.attachments.data, **fields)
+        draw(form.attachments.data)
+
+    def remove(self, item: Todo) -> None:
+        """Move a todo to the trash."""
+        if not todos.delete_todos(current_user, [item.id]):
+            raise Denied("Only its owner can delete this todo.")
+
+    def ids(self, items: list[Todo]) -> list[int]:
+        """Return the ids of chosen todos."""
+        return [item.id for item in items]
+
+    @action("complete", "Complete", icon="fa-check")
+    def complete(self, items: list[Todo]) -> ResponseReturnValue:
+        """Complete the chosen todos."""
+        notice(counted(len(todos.set_complete(current_user, self.ids(items), True)), "completed"))
+        return self.to_list()
+
+    @action("reopen", "Reopen", icon="fa-undo")
+    def reopen(self, items: list[Todo]) -> ResponseReturnValue:
+        """Reopen the chosen todos."""
+        notice(counted(len(todos.set_complete(current_user, self.ids(items), False)), "reopened"))
+        return self.to_list()
+
+    @action("assign", "Assign to …", icon="fa-user-plus")
+    def assign(self, items: list[Todo]) -> ResponseReturnValue:
+        """Ask whom to assign the chosen todos to."""
+        return redirect(url_for(".assign_to", id=self.ids(items)))
+
+    @action("export", "Export as CSV", icon="fa-download")
+    def export(self, items: list[Todo]) -> ResponseReturnValue:
+        """Start the export of the chosen todos."""
+        job = submit(current_user, export_todos, ids=self.ids(items))
+        return redirect(url_for("JobPages.show", job_id=job.id))
+
+    @action("delete_chosen", "Delete", "Move the chosen todos to the trash?", icon="fa-trash", single=False)
+    def delete_chosen(self, items: list[Todo]) -> ResponseReturnValue:
+        """Move the chosen todos to the trash and offer to undo it."""
+        gone = todos.delete_todos(current_user, self.ids(items))
+        notice(counted(len(gone), "deleted"), undo="TodoPages.restore", id=gone)
+        return self.to_list()
+
+    @expose("/assign", methods=["GET", "POST"])
+    @has_access
+    @permission_name("share")
+    def assign_to(self) -> ResponseReturnValue:
+        """Assign todos to people."""
+        chosen = todos.chosen(current_user, parse_ids(request.args.getlist("id")))
+        form = AssignForm()
+        if form.validate_on_submit():
+            changed = todos.assign(current_user, self.ids(chosen), form.people.data)
+            notice(counted(len(changed), "assigned"))
+            return self.to_list()
+        status = 400 if form.is_submitted() else 200
+        return self.render_template("admin/assign.html", todos=chosen, form=form), status

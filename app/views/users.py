@@ -1,0 +1,167 @@
+"""People, and one's own account."""
+
+from flask import current_app, jsonify, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_appbuilder import expose
+from flask_appbuilder.security.decorators import permission_name
+from flask_login import current_user, login_user, logout_user
+
+from app.errors import AppError, NotFound
+from app.extensions import limiter
+from app.models.users import User
+from app.security import safe_target
+from app.services import todos_lists, users
+from app.views.forms import LoginForm, PasswordForm, ProfileForm, RegistrationForm
+from app.views.pages import Page, has_access, notice
+
+TODOS_SHOWN = 5
+
+
+def login_limit() -> str:
+    """Return how many attempts an address has."""
+    return str(current_app.config["LOGIN_LIMIT"])
+
+
+def start_session(user: User) -> None:
+    """Sign in with a new session, so that one prepared by somebody else is of no use."""
+    session.clear()
+    session.permanent = True
+    login_user(user)
+
+
+class AccountPages(Page):
+    """Signing in and out, and registering."""
+
+    route_base = ""
+    base_permissions: list[str] = []
+    class_permission_name = "Account"
+    default_view = "login"
+
+    @expose("/login/", methods=["GET", "POST"])
+    @limiter.limit(login_limit, methods=["POST"])
+    def login(self) -> ResponseReturnValue:
+        """Sign in by username or email address."""
+        if current_user.is_authenticated:
+            return redirect(safe_target(url_for("Index.index")))
+        form = LoginForm()
+        if not form.validate_on_submit():
+            return self.page("login", 400 if form.is_submitted() else 200, form=form)
+        try:
+            user = users.authenticate(form.username.data, form.password.data)
+        except AppError as error:
+            form.form_errors.append(error.message)
+            return self.page("login", error.status, form=form)
+        if user is None:
+            form.form_errors.append("The username or the password is not right.")
+            return self.page("login", 401, form=form)
+        start_session(user)
+        return redirect(safe_target(url_for("Index.index")))
+
+    @expose("/logout", methods=["POST"])
+    def logout(self) -> ResponseReturnValue:
+        """Sign out."""
+        logout_user()
+        session.clear()
+        return redirect(url_for(".login"))
+
+    @expose("/register", methods=["GET", "POST"])
+    @limiter.limit(login_limit, methods=["POST"])
+    def register(self) -> ResponseReturnValue:
+        """Let a visitor become a Member."""
+        if not current_app.config["REGISTRATION_ENABLED"]:
+            raise NotFound("Registration is closed. Ask an admin for an account.")
+        form = RegistrationForm()
+        if not form.validate_on_submit():
+            return self.page("register", 400 if form.is_submitted() else 200, form=form)
+        facts = {name: value for name, value in form.data.items() if name not in ("csrf_token", "password")}
+        try:
+            user = users.create(["Member"], form.password.data, **facts)
+        except AppError as error:
+            form.form_errors.append(error.message)
+            return self.page("register", error.status, form=form)
+        start_session(user)
+        notice(f"Welcome, {user.first_name}. Add your first todo.")
+        return redirect(url_for("Index.index"))
+
+
+class ProfilePages(Page):
+    """What people change about themselves."""
+
+    route_base = "/profile"
+    class_permission_name = "Profile"
+
+    @expose("", methods=["GET", "POST"])
+    @has_access
+    @permission_name("edit")
+    def index(self) -> ResponseReturnValue:
+        """Change name, address and time zone."""
+        form = ProfileForm(obj=current_user)
+        if not form.validate_on_submit():
+            return self.both(form, PasswordForm(formdata=None), 400 if form.is_submitted() else 200)
+        facts = {name: value for name, value in form.data.items() if name != "csrf_token"}
+        try:
+            users.update_profile(current_user, **facts)
+        except AppError as error:
+            form.form_errors.append(error.message)
+            return self.both(form, PasswordForm(formdata=None), error.status)
+        notice("Your profile is saved.")
+        return redirect(url_for(".index"))
+
+    @expose("/password", methods=["POST"])
+    @has_access
+    @permission_name("edit")
+    @limiter.limit(login_limit)
+    def password(self) -> ResponseReturnValue:
+        """Change one's own password; all other sessions end."""
+        form, profile = PasswordForm(), ProfileForm(formdata=None, obj=current_user)
+        if not form.validate():
+            return self.both(profile, form, 400)
+        try:
+            users.change_password(current_user, form.old.data, form.new.data)
+        except AppError as error:
+            form.form_errors.append(error.message)
+            return self.both(profile, form, error.status)
+        start_session(current_user._get_current_object())
+        notice("Your password is changed. You are signed out everywhere else.")
+        return redirect(url_for(".index"))
+
+    def both(self, form: ProfileForm, password_form: PasswordForm, status: int) -> ResponseReturnValue:
+        """Render the page with its two forms."""
+        return self.page("profile", status, form=form, password_form=password_form)
+
+
+class PersonPages(Page):
+    """The people one works with."""
+
+    route_base = "/users"
+    class_permission_name = "Person"
+
+    @expose("")
+    @has_access
+    @permission_name("list")
+    def index(self) -> ResponseReturnValue:
+        """Show people with those of their todos that the viewer may see."""
+        self.update_redirect()
+        query, after = request.args.get("q", "").strip(), request.args.get("after", "")
+        people, more = users.page(current_user, query, after)
+        open_todos = todos_lists.of_people(current_user, people, TODOS_SHOWN)
+        today = users.today(current_user)
+        return self.page("people", people=people, more=more, todos_of=open_todos, query=query, today=today)
+
+    @expose("/<int:user_id>")
+    @has_access
+    @permission_name("show")
+    def show(self, user_id: int) -> ResponseReturnValue:
+        """Show one person with those of their todos that the viewer may see."""
+        self.update_redirect()
+        person = users.get(current_user, user_id)
+        found = todos_lists.of_people(current_user, [person], todos_lists.PAGE_SIZE)[person.id]
+        return self.page("person", person=person, todos=found, today=users.today(current_user))
+
+    @expose("/lookup")
+    @has_access
+    @permission_name("lookup")
+    def lookup(self) -> ResponseReturnValue:
+        """Return a few people for a search-as-you-type field."""
+        found = users.lookup(current_user, request.args.get("q", "")[:100])
+        return jsonify([{"username": user.username, "name": user.get_full_name()} for user in found])

@@ -1,0 +1,170 @@
+"""Form fields of our own: files and people, each one class with a skin for either UI."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Response, current_app, render_template, request, url_for
+from flask_login import current_user
+from markupsafe import Markup
+from werkzeug.datastructures import FileStorage
+from wtforms import Field, ValidationError
+
+from app.errors import AppError, Invalid
+from app.models.attachments import Attachment
+from app.models.users import User
+from app.services import attachments, uploads, users
+
+
+class Skin:
+    """Renders a field by its template, in the classes of one UI.
+
+    Args:
+        template: below templates/widgets/.
+        ui: "admin" (Bootstrap) or "site" (Fomantic-UI).
+    """
+
+    def __init__(self, template: str, ui: str) -> None:
+        self.template, self.ui = template, ui
+
+    def __call__(self, field: Field, **_: Any) -> Markup:
+        """Return the field's HTML."""
+        return Markup(render_template(f"widgets/{self.template}", field=field, ui=self.ui))  # noqa: S704, our template
+
+
+class UploadField(Field):
+    """Several files of a row in the database: kept, replaced, removed, added.
+
+    New files are checked by their content and kept as unsaved uploads at once, so that a form which fails for any
+    other reason, or for one of them, does not lose the rest. Its data is a `Files`, for the service.
+    """
+
+    def __init__(self, label: str = "", ui: str = "site", **kwargs: Any) -> None:
+        super().__init__(label, widget=Skin("upload.html", ui), **kwargs)
+        self.current: list[Attachment] = []
+        self.waiting: list[Attachment] = []
+        self.data = attachments.Files()
+
+    def process(self, formdata: Any, data: Any = None, extra_filters: Any = None) -> None:
+        """Read the files of the row and what the form says about them."""
+        self.current = list(data) if isinstance(data, (list, tuple)) else []
+        self.data = attachments.Files()
+        self.sent: dict[int | None, list[FileStorage]] = {}
+        self.waiting_ids: list[int] = []
+        if formdata is None:
+            return
+        self.data.removed = set(_numbers(formdata.getlist(f"{self.name}-remove")))
+        self.waiting_ids = _numbers(formdata.getlist(f"{self.name}-waiting"))
+        self.sent[None] = _files(formdata.getlist(self.name))
+        for attachment in self.current:
+            if replacing := _files(formdata.getlist(f"{self.name}-replace-{attachment.id}")):
+                self.sent[attachment.id] = replacing[:1]
+
+    def pre_validate(self, form: Any) -> None:
+        """Check and keep each new file.
+
+        Raises:
+            ValidationError: naming every refused file with its reason; the accepted ones wait in the form.
+        """
+        refused: list[str] = []
+        try:
+            self.waiting = attachments.staged(current_user, self.waiting_ids)
+        except AppError as error:
+            refused.append(error.message)
+        for replaced, files in self.sent.items():
+            for file in files:
+                try:
+                    self.waiting.append(_keep(file))
+                except Invalid as error:
+                    refused.append(f"{uploads.clean_name(file.filename or '')} {error.message}.")
+                else:
+                    self.data.removed |= {replaced} if replaced else set()
+        self.data.added = [file for file in self.waiting if file.id not in self.data.removed]
+        self.waiting = self.data.added
+        if refused:
+            raise ValidationError(" ".join(refused))
+
+    @property
+    def accept(self) -> str:
+        """Return the accepted types for the browser's file dialogue."""
+        return ",".join(current_app.config["UPLOAD_TYPES"])
+
+    @property
+    def hint(self) -> str:
+        """Say what is accepted."""
+        names = [uploads.NAMES[kind] for kind in current_app.config["UPLOAD_TYPES"]]
+        return f"{', '.join(names)}; up to {current_app.config['MAX_UPLOAD_MB']} MB each"
+
+
+def _numbers(texts: Sequence[Any]) -> list[int]:
+    """Return the numbers among form values."""
+    return [int(text) for text in texts if isinstance(text, str) and re.fullmatch(r"\d{1,9}", text)]
+
+
+def _files(values: Sequence[Any]) -> list[FileStorage]:
+    """Return the files among form values; an empty file input sends one without a name."""
+    return [value for value in values if isinstance(value, FileStorage) and value.filename]
+
+
+def _keep(file: FileStorage) -> Attachment:
+    """Check one file and keep it.
+
+    Raises:
+        Invalid: with the end of a sentence that begins with the file's name.
+    """
+    limit = current_app.config["MAX_UPLOAD_MB"]
+    file.stream.seek(0, 2)
+    size = file.stream.tell()
+    file.stream.seek(0)
+    if size > limit << 20:
+        raise Invalid(f"is larger than {limit} MB")
+    kinds, megapixels = current_app.config["UPLOAD_TYPES"], current_app.config["MAX_IMAGE_MEGAPIXELS"]
+    kind = uploads.check(file.stream, kinds, megapixels)  # type: ignore[arg-type]
+    return attachments.stage(current_user, file.stream, uploads.clean_name(file.filename or ""), kind)  # type: ignore[arg-type]
+
+
+class PeopleField(Field):
+    """People by username, separated by commas; a script turns the text into chips with search as you type.
+
+    Only those the viewer may see are accepted, and nothing is loaded but the people named.
+    """
+
+    def __init__(self, label: str = "", ui: str = "site", single: bool = False, **kwargs: Any) -> None:
+        super().__init__(label, widget=Skin("people.html", ui), **kwargs)
+        self.single = single
+        self.text = ""
+
+    def process_data(self, value: Any) -> None:
+        """Take a person or several from the row."""
+        self.data = [value] if isinstance(value, User) else list(value or [])
+        self.text = ", ".join(user.username for user in self.data)
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        """Look the usernames up; unknown ones are named in the error and stay in the text."""
+        self.text = valuelist[0] if valuelist else ""
+        names = [name for name in re.split(r"[,;\s]+", self.text) if name]
+        if self.single and len(names) != 1:
+            raise ValueError("Name one person.")
+        try:
+            self.data = users.by_usernames(current_user, names[:100])
+        except AppError as error:
+            raise ValueError(error.message) from error
+
+    @property
+    def lookup_url(self) -> str:
+        """Return the address of the search as you type."""
+        return url_for("PersonPages.lookup")
+
+    @property
+    def people(self) -> list[User]:
+        """Return the people, for labels with their names."""
+        return list(self.data or [])
+
+
+def answer_upload(response: Response) -> Response:
+    """Tell our upload script where to go in a header: it cannot see a redirect, only its end."""
+    if request.headers.get("X-Upload") and response.status_code in (301, 302, 303):
+        response.headers["X-Location"] = response.headers.pop("Location")
+        response.status_code = 200
+        response.set_data(b"")
+    return response

@@ -1,0 +1,240 @@
+"""Every setting of the application: name, type, default and check."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+from dotenv import dotenv_values
+
+ROOT = Path(__file__).resolve().parent
+ENVIRONMENTS = ("production", "development", "test")
+UPLOAD_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp", "application/pdf", "text/plain")
+# where `make run` lets its own Valkey listen; a socket's path has to be shorter than 100 bytes
+_SOCKET = ROOT / "var" / "valkey.sock"
+SOCKET = _SOCKET if len(str(_SOCKET)) < 90 else Path(f"/tmp/todos-{crc32(str(ROOT).encode()):x}.sock")  # noqa: S108
+DEVELOPMENT_KEY = "development only, never used in production"
+
+
+class ConfigError(Exception):
+    """The settings cannot be used; the message lists every problem with its remedy."""
+
+
+def text(value: str) -> str:
+    """Return the value as it stands."""
+    return value.strip()
+
+
+def switch(value: str) -> bool:
+    """Read a yes/no value."""
+    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if value.strip().lower() not in known:
+        raise ValueError("use 1 or 0")
+    return known[value.strip().lower()]
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers between `low` and `high`, both included."""
+
+    def read(value: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", value.strip()) or not low <= int(value) <= high:
+            raise ValueError(f"use a whole number from {low} to {high}")
+        return int(value)
+
+    return read
+
+
+def choice(*allowed: str) -> Callable[[str], str]:
+    """Return a reader that accepts only the given words."""
+
+    def read(value: str) -> str:
+        for word in allowed:
+            if value.strip().lower() == word.lower():
+                return word
+        raise ValueError(f"use one of {', '.join(allowed)}")
+
+    return read
+
+
+def words(*allowed: str) -> Callable[[str], tuple[str, ...]]:
+    """Return a reader of comma-separated words, any words if none are named."""
+
+    def read(value: str) -> tuple[str, ...]:
+        found = tuple(word.strip() for word in value.split(",") if word.strip())
+        if unknown := [word for word in found if allowed and word not in allowed]:
+            raise ValueError(f"{', '.join(unknown)} is not among {', '.join(allowed)}")
+        return found
+
+    return read
+
+
+def prefix(value: str) -> str:
+    """Normalise a URL prefix to "" or "/a/b", whichever slashes it was given with."""
+    path = "/" + value.strip().strip("/")
+    if path == "/":
+        return ""
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path) or {".", ".."} & set(path.split("/")):
+        raise ValueError("use path segments of letters, digits, '-', '_', '.' and '~', such as /todo-flask-mvc")
+    return path
+
+
+def redis_url(value: str) -> str:
+    """Check that the URL is one that both Celery and the rate limiter understand."""
+    if not re.match(r"(rediss?|unix)://.", value.strip()):
+        raise ValueError("use redis://HOST:6379/0, rediss://... or unix:///PATH")
+    return value.strip()
+
+
+def database_uri(value: str) -> str:
+    """Name the driver, so that postgres:// URLs of hosting companies work."""
+    uri = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", value.strip())
+    if not re.match(r"(postgresql\+psycopg|sqlite)://", uri):
+        raise ValueError("use postgresql+psycopg://USER:PASSWORD@HOST/NAME or sqlite:////PATH")
+    return uri
+
+
+def secret_key(value: str) -> str:
+    """Refuse keys that are short enough to be guessed."""
+    if len(value.strip()) < 32:
+        raise ValueError("use at least 32 characters: python -c 'import secrets; print(secrets.token_hex(32))'")
+    return value.strip()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is known of one setting."""
+
+    read: Callable[[str], Any]
+    help: str
+    production: str | None
+    development: str | None
+    secret: bool
+
+
+def setting(
+    read: Callable[[str], Any],
+    help: str,
+    default: str | None = None,
+    *,
+    development: str | None = None,
+    secret: bool = False,
+) -> Any:
+    """Declare a setting; without a default it has to be given in production."""
+    return field(metadata={"setting": Setting(read, help, default, development or default, secret)})
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings, checked and frozen."""
+
+    APP_ENV: str = setting(choice(*ENVIRONMENTS), "`production`, `development` or `test`", "production")
+    SECRET_KEY: str = setting(
+        secret_key, "Signs sessions and links; 32 characters or more", development=DEVELOPMENT_KEY, secret=True
+    )
+    SQLALCHEMY_DATABASE_URI: str = setting(
+        database_uri, "PostgreSQL or SQLite", development=f"sqlite:///{ROOT}/var/todos.db", secret=True
+    )
+    REDIS_URL: str = setting(
+        redis_url,
+        "Redis or Valkey: `redis://`, `rediss://` or `unix://`",
+        "redis://localhost:6379/0",
+        development=f"unix://{SOCKET}",
+        secret=True,
+    )
+    SCRIPT_NAME: str = setting(prefix, "URL prefix, with or without slashes", "")
+    HOST: str = setting(text, "Address that gunicorn listens on", "127.0.0.1")
+    PORT: int = setting(whole(1, 65535), "Port that gunicorn listens on", "5000")
+    WEB_CONCURRENCY: int = setting(whole(1, 64), "gunicorn worker processes", "2")
+    WEB_THREADS: int = setting(whole(1, 64), "Threads of each gunicorn worker", "4")
+    WORKER_CONCURRENCY: int = setting(whole(1, 64), "Processes of each Celery worker", "2")
+    LOG_LEVEL: str = setting(
+        choice("DEBUG", "INFO", "WARNING", "ERROR"), "`DEBUG`, `INFO`, `WARNING` or `ERROR`", "INFO"
+    )
+    TRUSTED_HOSTS: tuple[str, ...] = setting(
+        words(), "Host names this site answers to, comma-separated; empty: any. `.example.org` includes subdomains", ""
+    )
+    PROXY_HOPS: int = setting(whole(0, 9), "Reverse proxies in front whose X-Forwarded-* headers are believed", "0")
+    SESSION_COOKIE_SECURE: bool = setting(switch, "Send the session cookie over https only", "1", development="0")
+    SESSION_HOURS: int = setting(whole(1, 2160), "Hours without a visit after which a session ends", "12")
+    REGISTRATION_ENABLED: bool = setting(switch, "Let visitors register as Member", "0", development="1")
+    LOGIN_LIMIT: str = setting(text, "Login and registration attempts per address", "20 per minute")
+    MAX_UPLOAD_MB: int = setting(whole(1, 2048), "Largest file that may be attached, in MiB", "25")
+    MAX_IMAGE_MEGAPIXELS: int = setting(whole(1, 500), "Largest image, in millions of pixels", "64")
+    UPLOAD_TYPES: tuple[str, ...] = setting(
+        words(*UPLOAD_TYPES), "Types of files that may be attached, found in their content", ",".join(UPLOAD_TYPES)
+    )
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: str) -> "Config":
+        """Read the settings from the environment, `NAME_FILE` files and, in development, `.env`.
+
+        Raises:
+            ConfigError: with one line for each setting that is missing or wrong.
+        """
+        given = dict(os.environ if environ is None else environ)
+        if environ is None:
+            file = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value is not None}
+            if (file | given).get("APP_ENV") == "development":
+                given = file | given
+        given.update(overrides)
+        problems: list[str] = []
+        lenient = given.get("APP_ENV", "production").strip().lower() in ENVIRONMENTS[1:]
+        values = {f.name: _value(f.name, f.metadata["setting"], given, lenient, problems) for f in fields(cls)}
+        if not lenient and values["SECRET_KEY"] == DEVELOPMENT_KEY:
+            problems.append("SECRET_KEY is the development key: make your own")
+        if problems:
+            raise ConfigError("The settings cannot be used:\n" + "\n".join(f"  - {p}" for p in problems))
+        return cls(**values)
+
+    def flask(self) -> dict[str, Any]:
+        """Return the settings, and those of Flask and its extensions that follow from them."""
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "TRUSTED_HOSTS"}
+        return own | {
+            # Flask's own check would also refuse probes, which come by IP address: see app/headers.py
+            "ALLOWED_HOSTS": list(self.TRUSTED_HOSTS),
+            "TESTING": self.APP_ENV == "test",
+            "APPLICATION_ROOT": self.SCRIPT_NAME or "/",
+            "SESSION_COOKIE_NAME": "todos_session",
+            "SESSION_COOKIE_PATH": self.SCRIPT_NAME or "/",
+            "SESSION_COOKIE_HTTPONLY": True,
+            "SESSION_COOKIE_SAMESITE": "Lax",
+            "PERMANENT_SESSION_LIFETIME": self.SESSION_HOURS * 3600,
+            "SEND_FILE_MAX_AGE_DEFAULT": 31_536_000,  # addresses of static files change with their content
+            "WTF_CSRF_TIME_LIMIT": None,
+            "MAX_CONTENT_LENGTH": (self.MAX_UPLOAD_MB * 4 + 2) << 20,
+            "RATELIMIT_STORAGE_URI": self.REDIS_URL.replace("unix://", "redis+unix://"),
+            "RATELIMIT_STORAGE_OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+            "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
+            "RATELIMIT_ENABLED": True,
+            "FAB_CREATE_DB": False,
+            "FAB_UPDATE_PERMS": False,
+            "FAB_ADD_SECURITY_VIEWS": False,
+            "FAB_ADD_MENU_API": False,
+            "FAB_API_SWAGGER_UI": True,
+            "FAB_OPENAPI_SERVERS": [{"url": self.SCRIPT_NAME or "/"}],
+            "FAB_BASE_TEMPLATE": "admin/base.html",
+            "APP_NAME": "Todos",
+        }
+
+
+def _value(name: str, known: Setting, given: Mapping[str, str], lenient: bool, problems: list[str]) -> Any:
+    """Return one checked value, or None with a line added to `problems`."""
+    default = known.development if lenient else known.production
+    raw = given.get(name, default)
+    if path := given.get(f"{name}_FILE") if known.secret else None:
+        try:
+            raw = Path(path).read_text()
+        except OSError as error:
+            problems.append(f"{name}_FILE={path} cannot be read: {error.strerror}")
+            return None
+    if raw is None or (raw == "" and default is None):
+        problems.append(f"{name} is missing. {known.help}")
+        return None
+    try:
+        return known.read(raw)
+    except ValueError as error:
+        problems.append(f"{name}{'' if known.secret else '=' + raw}: {error}")
+        return None

@@ -1,0 +1,62 @@
+"""Run migrations over the one metadata of Flask-AppBuilder's tables and ours, one process at a time."""
+
+from typing import Any
+
+from alembic import context
+from flask_appbuilder import Model
+from sqlalchemy import Connection, DateTime, text
+
+import app.models  # noqa: F401, makes the metadata whole
+from app.db import UtcDateTime
+from app.extensions import db
+
+MIGRATION_LOCK = 0x70D06  # an arbitrary number that names the lock in PostgreSQL
+
+
+def render(kind: str, item: Any, _context: Any) -> str | bool:
+    """Write our own column type as the type it is in the database."""
+    if kind == "type" and isinstance(item, UtcDateTime):
+        return "sa.DateTime(timezone=True)"
+    return False
+
+
+def same_type(_context: Any, _column: Any, _found: Any, wanted: Any, _other: Any) -> bool | None:
+    """Compare our own column type as the type it is in the database."""
+    return False if isinstance(wanted, UtcDateTime) and isinstance(_other, DateTime) else None
+
+
+def lock(connection: Connection) -> None:
+    """Wait until no other process migrates; the lock ends with the transaction."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+    else:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def offline() -> None:
+    """Print the statements instead of running them: `flask db upgrade --sql`."""
+    context.configure(url=str(db.engine.url), target_metadata=Model.metadata, literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def online() -> None:
+    """Run the migrations in one transaction."""
+    with db.engine.connect() as connection:
+        lock(connection)
+        context.configure(
+            connection=connection,
+            target_metadata=Model.metadata,
+            render_item=render,
+            compare_type=same_type,
+            render_as_batch=connection.dialect.name == "sqlite",
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+        connection.commit()
+
+
+if context.is_offline_mode():
+    offline()
+else:
+    online()

@@ -1,0 +1,29 @@
+// Small comforts of every form: no second submit, the browser's time zone, one checkbox for all.
+"use strict";
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post") return;
+  if (form.dataset.sent) { event.preventDefault(); return; }
+  form.dataset.sent = "1";
+  // a page that comes back with the Back button may be sent again
+  window.addEventListener("pageshow", () => delete form.dataset.sent, { once: true });
+});
+
+for (const input of document.querySelectorAll("[data-time-zone]")) {
+  if (!input.value || input.value === "UTC") input.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+}
+
+for (const all of document.querySelectorAll("[data-choose-all]")) {
+  all.addEventListener("change", () => {
+    for (const one of document.querySelectorAll(`input[type=checkbox][name="${all.dataset.chooseAll}"]`)) one.checked = all.checked;
+  });
+}
+
+// an account menu closes when one clicks elsewhere or presses Escape
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll(".topbar-user[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") for (const menu of document.querySelectorAll(".topbar-user[open]")) menu.open = false;
+});
