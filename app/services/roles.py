@@ -12,9 +12,9 @@ from app.errors import Conflict
 from app.extensions import db
 
 
-def names() -> list[tuple[str, str]]:
-    """Return the roles as choices."""
-    return [(name, name) for name in db.session.scalars(select(Role.name).order_by(Role.name))]
+def names() -> list[str]:
+    """Return the names of all roles."""
+    return list(db.session.scalars(select(Role.name).order_by(Role.name)))
 
 
 def _phrase(permission: str, on: str) -> str:

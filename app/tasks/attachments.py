@@ -8,7 +8,7 @@ from app.errors import NotFound
 from app.extensions import db
 from app.models.attachments import Attachment
 from app.services import attachments, thumbnails
-from app.tasks.runner import Run, job
+from app.tasks.declare import Run, job
 
 
 @job("attachments.thumbnail", title="Draw thumbnails", permission=None, time_limit=120)

@@ -1,15 +1,12 @@
-"""Jobs: declared, submitted and run here; the only file that imports Celery.
+"""Jobs: submitted and run here; the only file that imports Celery.
 
 Celery and Redis wake workers up; the job's row knows the truth. The message is the row's id and nothing else, it
 is sent after the row is committed, and it may be lost, doubled or late without harm.
 """
 
-import hashlib
-import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from celery import Celery
 from celery.exceptions import SoftTimeLimitExceeded
@@ -24,86 +21,17 @@ from app.models.jobs import Job
 from app.models.users import User
 from app.services import jobs
 from app.services.permissions import can, load_user
+from app.tasks.declare import REGISTRY, Run, Spec, job
+
+__all__ = ["REGISTRY", "Run", "Spec", "execute", "init_app", "job", "send", "submit", "submit_for", "sweep"]
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
-KeyFunction = Callable[[int | None, dict[str, Any]], str | None]
-REGISTRY: dict[str, "Spec"] = {}
 Schedule = Mapping[str, tuple[int, Callable[[], Any]]]  # name -> every so many seconds, what runs
 SEND_SECONDS = 1  # of waiting for Redis to connect, and again to answer
 SEND_OPTIONS = {"socket_timeout": SEND_SECONDS, "max_retries": 0}
 SWEEP_SECONDS = 300
 GRACE_SECONDS = 20  # between the exception in the job and the kill
 VISIBILITY_SECONDS = 3600  # longer than any job, or Redis delivers a running one again
-
-
-def same_work(owner_id: int | None, args: dict[str, Any]) -> str | None:
-    """Make a second click return the active job: the key of equal work by the same person."""
-    return hashlib.sha256(json.dumps([owner_id, args], sort_keys=True).encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class Spec:
-    """A declared job."""
-
-    name: str
-    title: str
-    permission: tuple[str, str] | None
-    key: KeyFunction
-    time_limit: int
-    function: Callable[..., dict[str, Any]]
-
-
-def job(
-    name: str,
-    *,
-    title: str,
-    permission: tuple[str, str] | None,
-    key: KeyFunction = same_work,
-    time_limit: int = 300,
-) -> Callable[[Callable[..., dict[str, Any]]], Spec]:
-    """Declare a job.
-
-    Args:
-        name: the name stored in rows and messages; never change it.
-        title: what people read.
-        permission: what the starter needs, when submitting and again when it starts; None for the system's own.
-        key: the idempotency key from the owner's id and the arguments; None for work that may run twice.
-        time_limit: seconds after which it fails.
-    """
-
-    def declare(function: Callable[..., dict[str, Any]]) -> Spec:
-        spec = Spec(name, title, permission, key, time_limit, function)
-        REGISTRY[name] = spec
-        return spec
-
-    return declare
-
-
-@dataclass
-class Run:
-    """One attempt at a job, as the job's function sees it."""
-
-    job_id: int
-    attempt: int
-    owner: User | None
-    done: int = 0
-    cleanup: list[Callable[[], None]] = field(default_factory=list)
-
-    def batches(self, items: Sequence[T], size: int = 100, resume: bool = True) -> Iterator[Sequence[T]]:
-        """Yield the items in batches; the work on a batch and its progress are committed together.
-
-        Args:
-            items: the same ones, in the same order, at each attempt.
-            size: how many at a time.
-            resume: go on after the batches that an earlier attempt committed; False for work that leaves nothing
-                behind before its end.
-        """
-        for start in range(self.done if resume else 0, len(items), size):
-            with transaction():
-                batch = items[start : start + size]
-                yield batch
-                jobs.advance(self.job_id, self.attempt, start + len(batch), len(items))
 
 
 def submit(viewer: User, spec: Spec, **args: Any) -> Job:

@@ -4,7 +4,7 @@ from typing import Any
 
 from app.errors import NotFound
 from app.services import exports
-from app.tasks.runner import Run, job
+from app.tasks.declare import Run, job
 
 
 @job("todos.export", title="Export todos as CSV", permission=("can_list", "Todo"), time_limit=600)

@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from app.db import utcnow
 from app.security import site
 
+
 def due(day: date, today: date) -> str:
     """Say when something is due, as seen from today."""
     days = (day - today).days
@@ -22,7 +23,9 @@ def due(day: date, today: date) -> str:
     if days in near:
         return near[days]
     if -30 <= days <= 30:
-        return str(format_timedelta(timedelta(days=days), granularity="day", add_direction=True, threshold=2, locale="en"))
+        return str(
+            format_timedelta(timedelta(days=days), granularity="day", add_direction=True, threshold=2, locale="en")
+        )
     return str(format_date(day, "d MMM yyyy", locale="en"))
 
 
@@ -43,8 +46,8 @@ def size(count: int) -> str:
     amount = float(count)
     for unit in ("KB", "MB", "GB"):
         amount /= 1024
-        if amount < 1024:
-            return f"{amount:.3g} {unit}"
+        if amount < 1000:
+            return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:.0f} {unit}"
     return f"{amount:.0f} TB"
 
 

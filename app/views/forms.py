@@ -14,6 +14,7 @@ from wtforms import (
     TextAreaField,
     ValidationError,
 )
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Email, InputRequired, Length, Optional, Regexp
 
 from app.models.todos import NORMAL, PRIORITIES
@@ -32,7 +33,7 @@ def unix_lines(value: Any) -> Any:
 
 
 TITLE = {"filters": [stripped], "validators": [InputRequired("Give the todo a title."), Length(max=200)]}
-PRIORITY_CHOICES = [(index, name.capitalize()) for index, name in enumerate(PRIORITIES)]
+PRIORITY_CHOICES = [SelectChoice(index, name.capitalize()) for index, name in enumerate(PRIORITIES)]
 
 
 class NewTodoForm(FlaskForm):

@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload
 
 from app.models.jobs import Job
 from app.services import jobs
-from app.tasks.runner import REGISTRY
+from app.tasks.declare import REGISTRY
 from app.views.base import RowView
 from app.views.pages import Page, has_access, notice
 from app.views.rows import Rows, Visible

@@ -84,9 +84,10 @@ class Rows(SQLAInterface):
         order_direction: str = "",
         page: int | None = None,
         page_size: int | None = None,
-        *_: Any,
+        select_columns: Any = None,
+        outer_default_load: bool = False,
     ) -> tuple[int, list[Any]]:
-        """Return the capped count and one page."""
+        """Return the capped count and one page; the relations are loaded as told, whatever the columns."""
         rows = self.session.query(self.obj)
         count = self.query_count(rows, filters)
         page_of_rows = self.apply_all(
@@ -99,7 +100,7 @@ class Rows(SQLAInterface):
         some = self.apply_filters(query, filters).with_entities(self.get_pk()).limit(COUNT_CAP + 1).subquery()
         return int(self.session.scalar(select(func.count()).select_from(some)))
 
-    def get(self, id: Any, filters: Any = None, *_: Any) -> Any:
+    def get(self, id: Any, filters: Any = None, select_columns: Any = None, outer_default_load: bool = False) -> Any:
         """Return a row with its relations, or None, also for what is no id at all."""
         text = str(id)
         if not (text.isascii() and text.isdigit() and int(text) <= LARGEST_ID):

@@ -10,8 +10,8 @@ from flask_appbuilder.security.decorators import has_access, permission_name
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import joinedload, selectinload
-from wtforms import BooleanField, DateField, HiddenField, SelectField
-from wtforms.validators import InputRequired, Optional
+from wtforms import BooleanField, DateField, HiddenField, SelectField, TextAreaField
+from wtforms.validators import InputRequired, Length, Optional
 
 from app.errors import Denied
 from app.models.todos import NORMAL, PRIORITIES, Todo
@@ -21,7 +21,7 @@ from app.tasks.runner import submit
 from app.tasks.todos import export_todos
 from app.views.attachments import draw
 from app.views.base import RowView
-from app.views.forms import PRIORITY_CHOICES
+from app.views.forms import PRIORITY_CHOICES, unix_lines
 from app.views.pages import notice
 from app.views.rows import Rows, Visible, parse_ids
 from app.views.todos import counted
@@ -34,6 +34,13 @@ def extra_fields() -> dict[str, Any]:
     """Return the form fields that FAB would generate unfit: required ticks, selects of all people."""
     native_date = {"render_kw": {"class": "form-control", "type": "date"}}
     return {
+        "notes": TextAreaField(
+            "Notes",
+            filters=[unix_lines],
+            validators=[Length(max=20_000)],
+            default="",
+            render_kw={"class": "form-control", "rows": 4},
+        ),
         "priority": SelectField(
             "Priority", choices=PRIORITY_CHOICES, coerce=int, default=NORMAL, render_kw={"class": "form-control"}
         ),

@@ -12,7 +12,9 @@ from flask_login import current_user
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import joinedload, selectinload
 from wtforms import BooleanField, PasswordField, SelectMultipleField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
+from wtforms.widgets import CheckboxInput, ListWidget
 
 from app.errors import AppError, Denied
 from app.models.users import User
@@ -31,7 +33,7 @@ class RolesField(SelectMultipleField):
 
     def process(self, formdata: Any, data: Any = None, extra_filters: Any = None) -> None:
         """Read the roles there are."""
-        self.choices = roles.names()
+        self.choices = [SelectChoice(name, name) for name in roles.names()]
         super().process(formdata, [role.name for role in data] if isinstance(data, list) else [])
 
 
@@ -67,6 +69,7 @@ class UserAdmin(RowView):
     formatters_columns = {
         "roles": lambda found: ", ".join(sorted(role.name for role in found)),
         "active": lambda value: "Yes" if value else "No",
+        "last_login": lambda value: value.strftime("%Y-%m-%d %H:%M") if value else "Never",
     }
     method_permission_name = {
         **{name: name for name in ("list", "show", "add", "edit")},
@@ -123,12 +126,15 @@ class UserAdmin(RowView):
 class GrantsField(SelectMultipleField):
     """The grants of a role by their ids."""
 
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
     def __init__(self, label: str = "", **kwargs: Any) -> None:
-        super().__init__(label, choices=[], coerce=int, render_kw={"class": "form-control", "size": 18}, **kwargs)
+        super().__init__(label, choices=[], coerce=int, render_kw={"class": "grants"}, **kwargs)
 
     def process(self, formdata: Any, data: Any = None, extra_filters: Any = None) -> None:
         """Read the grants there are."""
-        self.choices = roles.all_grants()
+        self.choices = [SelectChoice(pk, phrase) for pk, phrase in roles.all_grants()]
         super().process(formdata, [pair.id for pair in data] if isinstance(data, list) else [])
 
 
@@ -146,6 +152,7 @@ class RoleAdmin(RowView):
     search_columns = ["name"]
     show_columns = add_columns = edit_columns = ["name", "permissions"]
     label_columns = {"permissions": "May"}
+    description_columns = {"name": "Built-in roles stay as they are: copy one, and change the copy"}
     formatters_columns = {"permissions": lambda found: roles.readable(found)}
     method_permission_name = {
         **{name: name for name in ("list", "show", "add", "edit", "delete")},

@@ -1,0 +1,1 @@
+"""The suite; see conftest.py for the cast and the databases."""

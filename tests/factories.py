@@ -1,0 +1,57 @@
+"""Rows for tests; each function needs only what the test is about."""
+
+import hashlib
+from typing import Any
+
+from flask_appbuilder.security.sqla.models import Role
+from sqlalchemy import select
+from werkzeug.security import generate_password_hash
+
+from app.db import transaction, utcnow
+from app.extensions import db
+from app.models import Attachment, AttachmentChunk, Job, Todo, User
+
+PASSWORD = "plain horse battery staple"
+# one cheap hash for all: scrypt as in production would take a tenth of a second for each user
+HASH = generate_password_hash(PASSWORD, "pbkdf2:sha256:1")
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63606060000000040001f61738"
+    "550000000049454e44ae426082"
+)
+
+
+def create_user(username: str = "dora", role: str = "Member", **fields: Any) -> User:
+    """Add a user with one role."""
+    found = db.session.scalar(select(Role).where(Role.name == role))
+    facts = {"first_name": username.capitalize(), "last_name": role, "email": f"{username}@example.org"}
+    user = User(username=username, roles=[found], password=HASH, active=True, **(facts | fields))
+    return _added(user)
+
+
+def create_todo(owner: User, title: str = "Water the plants", **fields: Any) -> Todo:
+    """Add a todo."""
+    return _added(Todo(owner=owner, title=title, **fields))
+
+
+def create_attachment(
+    todo: Todo | None = None, data: bytes = PNG, name: str = "dot.png", kind: str = "image/png", **fields: Any
+) -> Attachment:
+    """Add a file with its bytes in one chunk."""
+    digest = hashlib.sha256(data).hexdigest()
+    row = Attachment(todo=todo, name=name, content_type=kind, size=len(data), sha256=digest, **fields)
+    _added(row)
+    _added(AttachmentChunk(attachment_id=row.id, variant=0, position=0, data=data))
+    return row
+
+
+def create_job(owner: User | None, status: str = "queued", name: str = "todos.export", **fields: Any) -> Job:
+    """Add a job."""
+    if status == "running":
+        fields = {"attempt": 1, "started_at": utcnow()} | fields
+    return _added(Job(owner=owner, name=name, status=status, args=fields.pop("args", {"ids": []}), **fields))
+
+
+def _added(row: Any) -> Any:
+    with transaction() as session:
+        session.add(row)
+    return row

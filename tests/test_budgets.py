@@ -1,0 +1,137 @@
+"""How many statements each page may cost: the same with 3 and with 300 rows, people and permissions."""
+
+import re
+from datetime import date
+
+import pytest
+from flask_appbuilder.security.sqla.models import Permission, PermissionView, Role, ViewMenu
+from sqlalchemy import insert, select
+
+from app.db import utcnow
+from app.extensions import db
+from app.models import Attachment, Job, Todo, User, todo_assignees
+from tests.conftest import count_queries
+from tests.factories import HASH, create_attachment, create_job, create_todo
+
+# page -> statements, signing in and permissions included
+BUDGET = {
+    "/todos": 4,
+    "/todos?scope=all": 4,
+    "/todos?state=done": 4,
+    "/todos?q=number": 4,
+    "/todos/{todo}": 4,
+    "/users": 3,
+    "/users/{user}": 3,
+    "/users/lookup?q=a": 2,
+    "/jobs": 3,
+    "/jobs?scope=all": 3,
+    "/jobs/{job}": 3,
+    "/jobs/{job}/state": 2,
+    "/profile": 2,
+    "/files/{file}": 3,
+    "/admin/todos/list/": 5,
+    "/admin/todos/list/?q=number": 5,
+    "/admin/todos/list/?_flt_0_title=T&_oc_TodoAdmin=due_on&_od_TodoAdmin=asc": 5,
+    "/admin/todos/show/{todo}": 4,
+    "/admin/todos/edit/{todo}": 4,
+    "/admin/todos/add": 1,
+    "/admin/users/list/": 4,
+    "/admin/users/show/{user}": 3,
+    "/admin/users/edit/{user}": 4,
+    "/admin/users/add": 2,
+    "/admin/roles/list/": 4,
+    "/admin/roles/edit/{role}": 4,
+    "/admin/permissions/list/": 3,
+    "/admin/jobs/list/": 3,
+    "/api/v1/todos/": 4,
+}
+
+
+def fill(owner: User, count: int) -> None:
+    """Add so many people, todos with files and assignees, and jobs."""
+    session = db.session
+    people = [
+        {"username": f"p{i:04}", "first_name": "P", "last_name": str(i), "email": f"p{i}@example.org", "active": True}
+        | {"password": HASH}
+        for i in range(count)
+    ]
+    ids = list(session.scalars(insert(User).returning(User.id), people))
+    common = {"owner_id": owner.id, "due_on": date(2030, 1, 1)}
+    done = [{"complete": False, "completed_at": None}, {"complete": True, "completed_at": utcnow()}]
+    rows = [common | done[i % 2] | {"title": f"Todo number {i}"} for i in range(count)]
+    todos = list(session.scalars(insert(Todo).returning(Todo.id), rows))
+    session.execute(insert(todo_assignees), [{"todo_id": t, "user_id": u} for t in todos for u in ids[:3]])
+    facts = {"name": "a.png", "content_type": "image/png", "size": 1, "sha256": "0" * 64}
+    session.execute(insert(Attachment), [facts | {"todo_id": todo} for todo in todos])
+    jobs = [{"name": "todos.export", "args": {}, "owner_id": owner.id, "status": "failed"} for _ in range(count)]
+    session.execute(insert(Job), jobs)
+    session.commit()
+
+
+def add_permissions(count: int) -> None:
+    """Give the Admin role so many more permissions."""
+    session = db.session
+    role = session.scalar(select(Role).where(Role.name == "Admin"))
+    view = ViewMenu(name="Further")
+    role.permissions += [PermissionView(permission=Permission(name=f"can_x{i}"), view_menu=view) for i in range(count)]
+    session.commit()
+
+
+@pytest.fixture
+def remove_permissions(app):
+    yield
+    from app.cli import sync
+
+    app.test_cli_runner().invoke(sync)
+
+
+@pytest.fixture
+def places(cast):
+    todo = create_todo(cast.ada, "The one", assignees=[cast.bob])
+    file = create_attachment(todo)
+    job = create_job(cast.ada, "succeeded")
+    role = db.session.scalar(select(Role.id).where(Role.name == "Viewer"))
+    return {"todo": todo.id, "file": file.id, "job": job.id, "user": cast.bob.id, "role": role}
+
+
+def costs(client, places) -> dict[str, int]:
+    """Return the statements of each page, its second visit, so that nothing first-time is counted."""
+    found = {}
+    for path in BUDGET:
+        client.get(path.format(**places))
+        db.session.remove()
+        with count_queries() as statements:
+            answer = client.get(path.format(**places))
+            answer.get_data()
+        assert answer.status_code == 200, path
+        found[path] = len(statements)
+    return found
+
+
+def test_pages_cost_what_the_table_says(login, places, cast):
+    fill(cast.ada, 3)
+    assert costs(login("ada"), places) == BUDGET
+
+
+def test_pages_cost_the_same_with_300_rows_and_500_permissions(login, places, cast, remove_permissions):
+    fill(cast.ada, 300)
+    add_permissions(500)
+    assert costs(login("ada"), places) == BUDGET
+
+
+def test_members_pages_cost_no_more(login, cast, places):
+    fill(cast.alice, 30)
+    client = login("alice")
+    for path in ("/todos", "/todos?state=done", "/users", "/jobs"):
+        client.get(path)
+        with count_queries() as statements:
+            client.get(path)
+        assert len(statements) <= BUDGET[path], path
+
+
+def test_permissions_are_read_once_a_request(login, cast):
+    create_todo(cast.ada)
+    client = login("ada")
+    with count_queries() as statements:
+        client.get("/admin/todos/list/")
+    assert len([one for one in statements if re.search(r"ab_permission_view_role", one)]) == 1

@@ -1,0 +1,85 @@
+"""The schema: made by Alembic alone, on both databases, up and down."""
+
+import os
+import subprocess
+import sys
+from contextvars import Context
+from pathlib import Path
+
+import pytest
+from flask_appbuilder import Model
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import create_engine, inspect
+from sqlalchemy.engine import Engine
+from sqlalchemy.pool import NullPool
+
+from app import create_app
+from tests.conftest import db_dispose, migrate, settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def fresh(database, new_database):
+    uri = new_database(database)
+    app = create_app(settings(uri))
+    yield app
+    db_dispose(app)
+
+
+def tables(app) -> set[str]:
+    engine = create_engine(app.config["SQLALCHEMY_DATABASE_URI"], poolclass=NullPool)
+    with engine.connect() as connection:
+        return set(inspect(connection).get_table_names())
+
+
+def test_upgrade_makes_every_table_and_downgrade_removes_all(fresh):
+    with fresh.app_context():
+        upgrade()
+        assert tables(fresh) == set(Model.metadata.tables) | {"alembic_version"}
+        downgrade(revision="base")
+        assert tables(fresh) == {"alembic_version"}
+        upgrade()
+        assert set(Model.metadata.tables) <= tables(fresh)
+
+
+def test_models_and_schema_agree(fresh):
+    migrate(fresh)
+    result = fresh.test_cli_runner().invoke(args=["db", "check"])
+    assert result.exit_code == 0, result.output
+
+
+def test_building_the_application_runs_no_statement(database, new_database, monkeypatch):
+    config = settings(new_database(database))
+
+    def refuse(*_args, **_kwargs):
+        raise AssertionError("a connection was opened")
+
+    monkeypatch.setattr(Engine, "connect", refuse)
+    monkeypatch.setattr(Engine, "raw_connection", refuse)
+    create_app(config)
+
+
+def test_two_applications_live_in_one_process(database, new_database):
+    first, second = (create_app(settings(new_database(database))) for _ in range(2))
+    for app in (first, second):
+        migrate(app)
+        assert Context().run(app.test_client().get, "/health/ready").json["status"] == "ready"
+    assert first.extensions["celery"] is not second.extensions["celery"]
+    assert first.appbuilder.baseviews is not second.appbuilder.baseviews
+    for app in (first, second):
+        db_dispose(app)
+
+
+def test_upgrades_at_once_make_one_schema(fresh):
+    environ = dict(os.environ) | {"APP_ENV": "test"}
+    environ["SQLALCHEMY_DATABASE_URI"] = fresh.config["SQLALCHEMY_DATABASE_URI"]
+    command = [sys.executable, "-m", "flask", "--app", "run", "db", "upgrade"]
+    running = [
+        subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        for _ in range(3)
+    ]
+    for process in running:
+        output, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, output.decode()
+    assert set(Model.metadata.tables) <= tables(fresh)
