@@ -16,7 +16,7 @@ from app.services.permissions import can
 from app.services.todos_lists import LOADED
 from app.services.todos_rules import changeable_by, deletable_by, may_change, may_delete, visible_to
 
-STALE = "Somebody changed this todo while you were editing it. Your text is below; their version is on the todo's page."
+STALE = "Somebody changed this todo while you were editing it. Nothing of yours is lost: saving again replaces theirs."
 
 
 def get(viewer: User, todo_id: int) -> Todo:

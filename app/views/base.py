@@ -132,13 +132,13 @@ class RowView(History, ModelView):
             raise NotFound("There is no such row.")
         form = self.edit_form.refresh(obj=item)
         form._id = item.id  # FAB's Unique validator skips this row
-        if request.method == "POST" and self._saved(form, lambda: self.change(item, form), self.edit_row_message):
+        if request.method == "POST" and self._saved(form, lambda: self.change(item, form), self.edit_row_message, item):
             return None
         if request.method == "GET":
             self.update_redirect()
         return self._get_edit_widget(form=form)
 
-    def _saved(self, form: Any, save: Callable[[], None], message: str) -> bool:
+    def _saved(self, form: Any, save: Callable[[], None], message: str, item: Any = None) -> bool:
         """Validate and save; when it fails, tell why and answer with the status of the failure."""
         status = 400
         if form.validate():
@@ -149,6 +149,8 @@ class RowView(History, ModelView):
             except AppError as error:
                 status = error.status
                 flash(error.message, "danger")
+                if isinstance(error, Conflict) and "version" in form:
+                    form.version.data = item.version  # saving again is a decision then
 
         @after_this_request
         def set_status(response: Any) -> Any:

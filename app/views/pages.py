@@ -11,6 +11,7 @@ from flask_login import current_user
 from app.services import health
 from app.views.base import History
 
+UNDO_CAP = 200  # ids that fit into the session cookie
 __all__ = ["Index", "Page", "has_access", "health_pages", "notice", "wants_json"]
 
 
@@ -44,7 +45,8 @@ def wants_json() -> bool:
 
 def notice(text: str, undo: str = "", **ids: Any) -> None:
     """Say what happened; `undo` is the endpoint that takes it back, with the ids it needs."""
-    flash({"text": text, "undo": undo, "ids": ids} if undo else text, "success")  # type: ignore[arg-type]
+    fits = sum(map(len, ids.values())) <= UNDO_CAP
+    flash({"text": text, "undo": undo, "ids": ids} if undo and fits else text, "success")  # type: ignore[arg-type]
 
 
 health_pages = Blueprint("health", __name__, url_prefix="/health")

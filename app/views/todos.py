@@ -16,7 +16,7 @@ from app.services.todos_rules import may_change, may_delete
 from app.tasks.runner import submit
 from app.tasks.todos import export_todos
 from app.views.attachments import draw
-from app.views.forms import NewTodoForm, TodoForm
+from app.views.forms import FIELDS, NewTodoForm, TodoForm
 from app.views.pages import Page, has_access, notice, wants_json
 from app.views.rows import parse_ids
 
@@ -84,15 +84,18 @@ class TodoPages(Page):
             todos.update_todo(current_user, todo, form.version.data, form.attachments.data, **form.fields())
         except Conflict as error:
             form.form_errors.append(error.message)
-            return self.one(todo, form, error.status)
+            theirs = [form[name] for name in FIELDS if form[name].data != getattr(todo, name)]
+            form.version.data = todo.version
+            return self.one(todo, form, error.status, theirs)
         draw(form.attachments.data)
         notice(f"Saved “{todo.title}”.")
         return redirect(safe_target(url_for(".index")))
 
-    def one(self, todo: Any, form: TodoForm, status: int = 200) -> ResponseReturnValue:
-        """Render the page of a todo around a form."""
+    def one(self, todo: Any, form: TodoForm, status: int = 200, theirs: Any = ()) -> ResponseReturnValue:
+        """Render the page of a todo around a form; `theirs` are the fields that somebody else saved differently."""
+        values = {"todo": todo, "form": form, "today": users.today(current_user), "theirs": theirs}
         rights = {"may_change": may_change(current_user, todo), "may_delete": may_delete(current_user, todo)}
-        return self.page("todo", status, todo=todo, form=form, today=users.today(current_user), **rights)
+        return self.page("todo", status, **values, **rights)
 
     @expose("/<int:todo_id>/complete", methods=["POST"])
     @has_access

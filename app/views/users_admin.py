@@ -13,7 +13,7 @@ from flask_wtf import FlaskForm
 from sqlalchemy.orm import joinedload, selectinload
 from wtforms import BooleanField, PasswordField, SelectMultipleField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import Email, InputRequired, Length
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from app.errors import AppError, Denied
@@ -21,6 +21,7 @@ from app.models.users import User
 from app.security import built_in
 from app.services import roles, users
 from app.views.base import RowView
+from app.views.forms import USERNAME
 from app.views.pages import notice
 from app.views.rows import Rows
 
@@ -78,6 +79,7 @@ class UserAdmin(RowView):
 
     def _init_forms(self) -> None:
         """Make the fields anew for each application."""
+        self.validators_columns = {"username": [USERNAME], "email": [Email()]}
         password = PasswordField(
             "Password", validators=[InputRequired(), Length(max=128)], render_kw={"class": "form-control"}
         )

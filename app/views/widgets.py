@@ -142,13 +142,16 @@ class PeopleField(Field):
     def process_formdata(self, valuelist: list[Any]) -> None:
         """Look the usernames up; unknown ones are named in the error and stay in the text."""
         self.text = valuelist[0] if valuelist else ""
-        names = [name for name in re.split(r"[,;\s]+", self.text) if name]
+        names = list(dict.fromkeys(name.strip() for name in re.split(r"[,;\n]", self.text) if name.strip()))
         if self.single and len(names) != 1:
             raise ValueError("Name one person.")
+        # who is named already may stay, even when they have left meanwhile
+        known = {user.username.lower(): user for user in self.data}
         try:
-            self.data = users.by_usernames(current_user, names[:100])
+            others = users.by_usernames(current_user, [name for name in names[:100] if name.lower() not in known])
         except AppError as error:
             raise ValueError(error.message) from error
+        self.data = [known[name.lower()] for name in names if name.lower() in known] + others
 
     @property
     def lookup_url(self) -> str:

@@ -25,7 +25,7 @@ function peopleField(root) {
   box.append(typing, menu);
   root.append(box);
 
-  let chosen = field.value.split(/[,;\s]+/).filter(Boolean);
+  let chosen = field.value.split(/[,;\n]/).map((name) => name.trim()).filter(Boolean);
   let found = [];
   let marked = -1;
   let timer = 0;
