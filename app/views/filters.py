@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_timedelta
-from flask import Flask, current_app, url_for
+from flask import Flask, current_app, g, url_for
 from flask_login import current_user
 from markupsafe import Markup, escape
 
@@ -53,8 +53,12 @@ def size(count: int) -> str:
 
 def icon(name: str) -> Markup:
     """Return an icon of the sprite; the words beside it say what it means."""
-    sprite = url_for("static", filename="vendor/icons.svg")
-    return Markup('<svg class="icon-line" aria-hidden="true"><use href="{}#{}"></use></svg>').format(sprite, name)
+    drawn: dict[str, Markup] = g.setdefault("icons", {})  # a list asks hundreds of times
+    if name not in drawn:
+        sprite = url_for("static", filename="vendor/icons.svg")
+        svg = Markup('<svg class="icon-line" aria-hidden="true"><use href="{}#{}"></use></svg>')
+        drawn[name] = svg.format(sprite, name)
+    return drawn[name]
 
 
 def initials(person: Any) -> str:

@@ -148,7 +148,7 @@ class TodoAdmin(RowView):
         job = submit(current_user, export_todos, ids=self.ids(items))
         return redirect(url_for("JobPages.show", job_id=job.id))
 
-    @action("delete_chosen", "Delete", "Move the chosen todos to the trash?", icon="fa-trash", single=False)
+    @action("delete_chosen", "Delete", "Move to the trash?", icon="fa-trash")
     def delete_chosen(self, items: list[Todo]) -> ResponseReturnValue:
         """Move the chosen todos to the trash and offer to undo it."""
         gone = todos.delete_todos(current_user, self.ids(items))
