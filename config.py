@@ -15,7 +15,7 @@ ENVIRONMENTS = ("production", "development", "test")
 UPLOAD_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp", "application/pdf", "text/plain")
 # where `make run` lets its own Valkey listen; a socket's path has to be shorter than 100 bytes
 _SOCKET = ROOT / "var" / "valkey.sock"
-SOCKET = _SOCKET if len(str(_SOCKET)) < 90 else Path(f"/tmp/todos-{crc32(str(ROOT).encode()):x}.sock")  # noqa: S108
+SOCKET = _SOCKET if len(os.fsencode(_SOCKET)) < 90 else Path(f"/tmp/todos-{crc32(str(ROOT).encode()):x}.sock")  # noqa: S108
 DEVELOPMENT_KEY = "development only, never used in production"
 
 
@@ -194,7 +194,7 @@ class Config:
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "TRUSTED_HOSTS"}
         return own | {
             # Flask's own check would also refuse probes, which come by IP address: see app/headers.py
-            "ALLOWED_HOSTS": list(self.TRUSTED_HOSTS),
+            "ALLOWED_HOSTS": [host.lower() for host in self.TRUSTED_HOSTS],
             "TESTING": self.APP_ENV == "test",
             "APPLICATION_ROOT": self.SCRIPT_NAME or "/",
             "SESSION_COOKIE_NAME": "todos_session",

@@ -29,8 +29,8 @@ def create_app(config: Config | None = None) -> Flask:
     logs.init_app(app)
     db.init_app(app)
     extensions.migrate.init_app(app, db.db, directory=str(ROOT / "migrations"))
-    extensions.csrf.init_app(app)
     logs.follow_requests(app)  # first of what runs before a request: the others' lines carry its id
+    extensions.csrf.init_app(app)
     headers.init_app(app)
     errors.init_app(app)
     with app.app_context():
@@ -38,6 +38,7 @@ def create_app(config: Config | None = None) -> Flask:
             app, db.db.session, indexview=views.Index, security_manager_class=security.SecurityManager
         )
         views.register_views(app, appbuilder)
+    views.escape_translations(app)
     security.init_app(app)  # after FAB's own hook, which sets g.user
     runner.init_app(app, schedule.SCHEDULE)
     cli.init_app(app)

@@ -3,13 +3,14 @@
 import secrets
 
 import click
-from flask import Flask
+from flask import Flask, current_app
 from flask.cli import with_appcontext
 
+from app.errors import AppError
 from app.extensions import db
 from app.models import Todo, User
 from app.security import declared, role_grants, site
-from app.services import permissions, users
+from app.services import demo, permissions, users_accounts
 
 
 @click.command("sync")
@@ -36,15 +37,35 @@ def sync() -> None:
 @with_appcontext
 def first_admin(username: str, email: str) -> None:
     """Create an admin with a generated password, which is printed once, unless there are users already."""
-    if users.count():
+    if users_accounts.count():
         return
     password = secrets.token_urlsafe(12)
-    users.create(["Admin"], password, username=username, email=email, first_name="First", last_name="Admin")
+    users_accounts.create(["Admin"], password, username=username, email=email, first_name="First", last_name="Admin")
     click.echo(f"Admin: {username}\nPassword: {password}")
+
+
+@click.command("demo")
+@click.option("--password", help="Of all the people; generated and printed once if not given.")
+@click.option("--yes", is_flag=True, help="Also in production.")
+@with_appcontext
+def fill_demo(password: str | None, yes: bool) -> None:
+    """Add invented people, todos and files to look around in."""
+    if current_app.config["APP_ENV"] == "production" and not yes:
+        raise click.ClickException("This is production. Add --yes to fill it with invented people all the same.")
+    chosen = password or secrets.token_urlsafe(12)
+    try:
+        demo.check()
+        with click.progressbar(length=demo.FILES, label="Drawing files") as bar:
+            username = demo.fill(chosen, bar.update)
+    except AppError as error:
+        raise click.ClickException(error.message) from error
+    click.echo(f"Added 50 people, {demo.TODOS:,} todos and {demo.FILES} files. One of the people: {username}")
+    if password is None:
+        click.echo(f"Password of all of them: {chosen}")
 
 
 def init_app(app: Flask) -> None:
     """Add the commands, and the names of `flask shell`."""
-    for command in (sync, first_admin):
+    for command in (sync, first_admin, fill_demo):
         app.cli.add_command(command)
     app.shell_context_processor(lambda: {"app": app, "db": db, "Todo": Todo, "User": User})

@@ -1,7 +1,7 @@
 """Transactions, time stamps and the settings of a SQLite connection."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -26,12 +26,10 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Convert to UTC; refuse naive values, whose zone nobody knows."""
+        """Convert to UTC; a naive value, such as a generated filter makes of a typed date, is UTC already."""
         if value is None:
             return None
-        if value.tzinfo is None:
-            raise ValueError("naive datetime")
-        value = value.astimezone(UTC)
+        value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
@@ -52,10 +50,11 @@ class Timestamps:
 def transaction() -> Iterator[Session]:
     """Commit at the end of the outermost block, or roll all of it back."""
     session: Any = db.session()
-    if session.info.get("in_transaction"):
+    if "after_commit" in session.info:
         yield session
         return
-    session.info["in_transaction"] = True
+    waiting: list[Callable[[], Any]] = []
+    session.info["after_commit"] = waiting
     try:
         yield session
         session.commit()
@@ -63,7 +62,18 @@ def transaction() -> Iterator[Session]:
         session.rollback()
         raise
     finally:
-        session.info["in_transaction"] = False
+        del session.info["after_commit"]
+    for callback in waiting:
+        callback()
+
+
+def after_commit(callback: Callable[[], Any]) -> None:
+    """Call something once the present transaction is committed, at once outside of one, never if it is rolled back."""
+    waiting = db.session().info.get("after_commit")
+    if waiting is None:
+        callback()
+    else:
+        waiting.append(callback)
 
 
 def engine_options(uri: str) -> dict[str, Any]:

@@ -97,15 +97,31 @@ def show(error: Exception) -> ResponseReturnValue:
     else:
         current_app.logger.exception("unexpected error at %s %s", request.method, request.path)
     if _wants_json():
-        body = {"type": "about:blank", "title": HTTP_STATUS_CODES.get(status, "Error"), "status": status}
-        answer = jsonify(body | {"detail": message, "instance": g.get("request_id")})
-        answer.content_type = "application/problem+json"  # RFC 9457
-        return answer, status
+        return problem(status, message), status, _kept_headers(error)
     if status >= 500:
         # whoever asked: looking may fail as the page did
         g._login_user = current_app.login_manager.anonymous_user()  # type: ignore[attr-defined]
+    headers = _kept_headers(error)
     skin = "admin" if request.path.startswith("/admin") and status < 500 else "site"
-    return render_template(f"{skin}/error.html", status=status, message=message), status
+    return render_template(f"{skin}/error.html", status=status, message=message), status, headers
+
+
+def problem(status: int, message: str) -> Response:
+    """Return an error as programs read it (RFC 9457)."""
+    body = {"type": "about:blank", "title": HTTP_STATUS_CODES.get(status, "Error"), "status": status}
+    answer = jsonify(body | {"detail": message, "instance": g.get("request_id")})
+    answer.status_code = status
+    answer.content_type = "application/problem+json"
+    return answer
+
+
+def _kept_headers(error: Exception) -> dict[str, str]:
+    """Return what a status needs beside its page, such as Allow with 405 (RFC 9110)."""
+    if not isinstance(error, HTTPException):
+        return {}
+    return {
+        name: value for name, value in error.get_response().headers if name in ("Allow", "Content-Range", "Retry-After")
+    }
 
 
 def _wants_json() -> bool:

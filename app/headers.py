@@ -28,7 +28,11 @@ def csp_nonce() -> str:
 def refuse_unknown_host() -> None:
     """Refuse requests for a host that is not ours; probes come by IP address and may."""
     allowed = current_app.config["ALLOWED_HOSTS"]
-    if allowed and not (request.endpoint or "").startswith("health.") and not host_is_trusted(request.host, allowed):
+    if (
+        allowed
+        and not (request.endpoint or "").startswith("health.")
+        and not host_is_trusted(request.host.lower(), allowed)
+    ):
         abort(400)
 
 
@@ -44,7 +48,8 @@ def secure(response: Response) -> Response:
     headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
     if request.is_secure:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-    if request.endpoint not in ("static", "appbuilder.static"):
+    is_file = request.endpoint in ("static", "appbuilder.static") and response.status_code < 400
+    if not is_file:
         headers.setdefault("Cache-Control", "no-store")
     return response
 

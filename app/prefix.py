@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 PROBES = ("/health", "/health/ready")
+HEADERS = [("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff")]
 NOT_FOUND = b"Not found. This application is served under another path.\n"
 
 
@@ -33,6 +34,6 @@ class Prefix:
         elif path in PROBES:
             environ["SCRIPT_NAME"], environ["PATH_INFO"] = "", path
         else:
-            start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
+            start_response("404 Not Found", HEADERS)
             return [NOT_FOUND]
         return self.wsgi(environ, start_response)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from flask import Flask, Response, current_app, redirect, request, url_for
+from flask import Flask, Response, current_app, redirect, request, session, url_for
 from flask_appbuilder.security.sqla.manager import SecurityManager as FabSecurityManager
 from flask_limiter import Limiter
 from flask_login import current_user
@@ -12,7 +12,7 @@ from flask_login import current_user
 from app.errors import AppError
 from app.extensions import limiter
 from app.models.users import User
-from app.services import passwords, users
+from app.services import passwords, users_accounts
 from app.services.permissions import Grant, load_user
 
 # role -> what it may do. `flask sync` gives the built-in roles exactly these grants; make a copy to change one.
@@ -84,7 +84,7 @@ class SecurityManager(FabSecurityManager):
     def load_user(self, pk: str) -> User | None:
         """Return the user of a session, unless the session ended by a new password or role, or the user is gone."""
         user_id, _, stamp = str(pk).partition(":")
-        user = load_user(int(user_id)) if user_id.isdigit() else None
+        user = load_user(int(user_id), session.get("id", "")) if user_id.isdigit() else None
         return user if user is not None and user.session_stamp == stamp else None
 
     def has_access(self, permission_name: str, view_name: str) -> bool:
@@ -97,13 +97,14 @@ class SecurityManager(FabSecurityManager):
 
     def auth_user_db(self, username: str, password: str) -> User | None:
         """Check a login as our own page does."""
-        return users.authenticate(username or "", password or "")
+        return users_accounts.authenticate(username or "", password or "")
 
     def add_user(self, *args: Any, **kwargs: Any) -> Any:
         """Apply the password policy to `flask fab create-user` and `create-admin` too."""
         password = kwargs.get("password") or (args[5] if len(args) > 5 else "")
         if not kwargs.get("hashed_password"):
             passwords.check(password, *(str(value) for value in args[:4]))
+            users_accounts.check_free(str(args[0]), str(args[3]))
         added = super().add_user(*args, **kwargs)
         if not added:
             raise AppError("The user was not added: the username or the email address is taken.")
@@ -111,7 +112,7 @@ class SecurityManager(FabSecurityManager):
 
     def reset_password(self, userid: int, password: str) -> None:
         """Apply the password policy, and end the user's sessions."""
-        users.set_password(self.get_user_by_id(userid), password)
+        users_accounts.set_password(self.get_user_by_id(userid), password)
 
     def create_limiter(self, app: Flask) -> Limiter:
         """Use the limiter that the rest of the application uses."""
@@ -129,7 +130,7 @@ def is_safe_target(target: str) -> bool:
     if any(ord(character) < 32 or ord(character) == 127 for character in target):
         return False
     path = urlsplit(target)
-    return not path.scheme and not path.netloc and "/.." not in path.path and "//" not in path.path
+    return not path.scheme and not path.netloc and "/.." not in unquote(path.path) and "//" not in path.path
 
 
 def safe_target(default: str) -> str:
@@ -147,6 +148,11 @@ def wall() -> Response | None:
     target = request.full_path.rstrip("?") if request.method == "GET" else ""
     wanted = request.script_root + target if 1 < len(target) < 1000 else None
     return redirect(url_for("AccountPages.login", next=wanted))  # type: ignore[return-value]
+
+
+def viewer() -> User:
+    """Return who is signed in, as the object itself and not Flask-Login's proxy for it."""
+    return current_user._get_current_object()
 
 
 class Unauthenticated(AppError):

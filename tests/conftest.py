@@ -2,6 +2,7 @@
 stranger, Vera views."""
 
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -171,6 +172,7 @@ class Client(FlaskClient):
         """Begin a session as somebody without the cost of hashing a password."""
         with self.session_transaction() as session:
             session["_user_id"], session["_fresh"], session.permanent = user.get_id(), True, True
+            session["id"] = secrets.token_hex(16)
         return self
 
     def token(self) -> str:
@@ -187,7 +189,14 @@ class Client(FlaskClient):
 @pytest.fixture
 def cast(app: Flask) -> SimpleNamespace:
     """The people of the suite."""
-    roles = {"ada": "Admin", "max": "Manager", "alice": "Member", "bob": "Member", "charlie": "Member", "vera": "Viewer"}
+    roles = {
+        "ada": "Admin",
+        "max": "Manager",
+        "alice": "Member",
+        "bob": "Member",
+        "charlie": "Member",
+        "vera": "Viewer",
+    }
     people = {name: factories.create_user(name, role) for name, role in roles.items()}
     return SimpleNamespace(**people)
 

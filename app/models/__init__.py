@@ -3,6 +3,6 @@
 from app.models.attachments import Attachment, AttachmentChunk
 from app.models.jobs import Job
 from app.models.todos import Todo, todo_assignees
-from app.models.users import User
+from app.models.users import EndedSession, User
 
-__all__ = ["Attachment", "AttachmentChunk", "Job", "Todo", "User", "todo_assignees"]
+__all__ = ["Attachment", "AttachmentChunk", "EndedSession", "Job", "Todo", "User", "todo_assignees"]

@@ -94,5 +94,15 @@ class Todo(Timestamps, Model):
         """Return the word for the priority."""
         return PRIORITIES[self.priority]
 
+    @property
+    def owner_username(self) -> str:
+        """Return the owner's username, for programs."""
+        return str(self.owner.username)
+
+    @property
+    def assignee_usernames(self) -> list[str]:
+        """Return the assignees' usernames, for programs."""
+        return [user.username for user in self.assignees]
+
     def __repr__(self) -> str:
         return self.title

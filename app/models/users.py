@@ -5,10 +5,12 @@ would win. So the columns are added to FAB's class itself.
 """
 
 import secrets
+from datetime import datetime
 
+from flask_appbuilder import Model
 from flask_appbuilder.security.sqla.models import User
 from sqlalchemy import String
-from sqlalchemy.orm import mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import UtcDateTime
 
@@ -29,4 +31,14 @@ User.language = mapped_column(String(8), nullable=False, default="en")
 User.session_stamp = mapped_column(String(32), nullable=False, default=new_stamp)
 User.locked_until = mapped_column(UtcDateTime, nullable=True)
 
-__all__ = ["User", "new_stamp"]
+
+class EndedSession(Model):
+    """A session that was logged out; its signed cookie would be good for hours otherwise."""
+
+    __tablename__ = "ended_sessions"
+
+    session_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    ended_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, index=True)
+
+
+__all__ = ["EndedSession", "User", "new_stamp"]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import tempfile
 from collections.abc import Iterable, Sequence
 from types import TracebackType
@@ -30,14 +31,14 @@ COLUMNS = (
     "created_at",
     "updated_at",
 )
-# a spreadsheet takes a cell that starts so for a formula, also in full width and behind blanks (OWASP, CSV injection)
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# a spreadsheet takes a cell for a formula that starts so, also in full width and behind blanks (OWASP, CSV injection)
+FORMULA = re.compile(r"['\t\r\n]|[\s\x00-\x1f\u200b\u200e\u200f\ufeff]*[=+\-@＝＋－＠]")
 SPOOL_BYTES = 1 << 20
 
 
 def safe_cell(value: str) -> str:
     """Put an apostrophe before what a spreadsheet would execute, and before an apostrophe, so that it can be undone."""
-    if value.startswith("'") or value.lstrip(" \u00a0\u3000").startswith(FORMULA_STARTS):
+    if FORMULA.match(value):
         return "'" + value
     return value
 

@@ -23,6 +23,7 @@ PAGE_SIZE = 25
 LEASE = timedelta(seconds=60)
 RESEND_AFTER = timedelta(seconds=60)
 MAX_ATTEMPTS = 3
+TRIES = 3
 SWEEP_SIZE = 500
 ACTIVE = ("queued", "running")
 
@@ -71,16 +72,19 @@ def create(name: str, args: dict[str, Any], owner_id: int | None, key: str | Non
         The job, and whether it is new.
     """
     job = Job(name=name, args=args, owner_id=owner_id, idempotency_key=key)
-    while True:
+    for tries_left in reversed(range(TRIES)):
         try:
             with transaction() as session:
                 session.add(job)
             return job, True
         except IntegrityError:
             same = select(Job).where(Job.idempotency_key == key, Job.status.in_(ACTIVE))
-            if active := db.session.scalar(same):
+            if key is not None and (active := db.session.scalar(same)):
                 return active, False
-            # it ended between the two statements: try again
+            # either it ended between the two statements, or something else is wrong with the row
+            if key is None or not tries_left:
+                raise
+    raise AssertionError("the loop returns or raises")
 
 
 def mark_sent(job_id: int) -> None:

@@ -13,11 +13,11 @@ from flask_appbuilder.security.sqla.models import (
     assoc_user_group,
     assoc_user_role,
 )
-from sqlalchemy import ScalarSelect, delete, false, func, insert, select, union, update
+from sqlalchemy import ScalarSelect, delete, exists, false, func, insert, select, union, update
 
 from app.db import transaction
 from app.extensions import db
-from app.models.users import User
+from app.models.users import EndedSession, User
 
 Grant = tuple[str, str]  # permission, what it is on
 SYNC_LOCK = 0x70D05  # an arbitrary number that names the lock in PostgreSQL
@@ -49,9 +49,10 @@ def _granted_to(user_id: int) -> ScalarSelect[Any]:
     return select(func.aggregate_strings(granted.c.grant, "\n")).scalar_subquery()
 
 
-def load_user(user_id: int) -> User | None:
-    """Return the active user with `permissions`, read afresh, or None."""
-    statement = select(User, _granted_to(user_id)).where(User.id == user_id, User.active)
+def load_user(user_id: int, session_id: str = "") -> User | None:
+    """Return the active user with `permissions`, read afresh, or None if the user is gone or the session ended."""
+    ended = exists().where(EndedSession.session_id == session_id)
+    statement = select(User, _granted_to(user_id)).where(User.id == user_id, User.active, ~ended)
     row = db.session.execute(statement.execution_options(populate_existing=True)).first()
     if row is None:
         return None

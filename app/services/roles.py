@@ -8,8 +8,9 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from app.db import transaction
-from app.errors import Conflict
+from app.errors import Conflict, Denied
 from app.extensions import db
+from app.models.users import User
 
 
 def names() -> list[str]:
@@ -49,29 +50,32 @@ def matching(query: str) -> ColumnElement[bool]:
     return or_(PermissionView.permission_id.in_(permission), PermissionView.view_menu_id.in_(on))
 
 
-def save(role: Role, name: str, grant_ids: Sequence[int]) -> None:
+def save(viewer: User, role: Role, name: str, grant_ids: Sequence[int]) -> None:
     """Store a role with exactly these grants.
 
     Raises:
         Conflict: when another role has the name.
+        Denied: when the viewer would give more than they have.
     """
+    pairs = list(db.session.scalars(select(PermissionView).where(PermissionView.id.in_(grant_ids))))
+    if not {(pair.permission.name, pair.view_menu.name) for pair in pairs} <= viewer.permissions:
+        raise Denied("You cannot make a role that may do more than you.")
     try:
         with transaction() as session:
-            role.name = name.strip()
-            role.permissions = list(session.scalars(select(PermissionView).where(PermissionView.id.in_(grant_ids))))
+            role.name, role.permissions = name.strip(), pairs
             session.add(role)
     except IntegrityError as error:
         raise Conflict("Another role has this name.") from error
 
 
-def copy(role: Role) -> Role:
+def copy(viewer: User, role: Role) -> Role:
     """Add a role with the same grants under a new name."""
     taken = set(db.session.scalars(select(Role.name)))
     name = next(
         n for n in (f"{role.name[:50]} copy {i}".removesuffix(" 1") for i in range(1, 10_000)) if n not in taken
     )
     made = Role()
-    save(made, name, [pair.id for pair in role.permissions])
+    save(viewer, made, name, [pair.id for pair in role.permissions])
     return made
 
 

@@ -11,6 +11,16 @@ SIZE = 320  # pixels of the longer side
 QUALITY = 80  # of WebP
 
 
+Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit; ours is a setting, checked before anything is decoded
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Scale 16 bits a pixel down to 8; Pillow would cut them off, and all would be white."""
+    if not image.mode.startswith("I"):
+        return image
+    return image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+
+
 def draw(stream: BinaryIO, megapixels: int) -> bytes:
     """Return a WebP thumbnail, turned as the camera was held, without EXIF or any other metadata.
 
@@ -22,12 +32,12 @@ def draw(stream: BinaryIO, megapixels: int) -> bytes:
             if image.width * image.height > megapixels * 1_000_000:
                 raise Invalid("The image is too large to be drawn.")
             image.draft("RGB", (SIZE * 2, SIZE * 2))  # lets the JPEG decoder skip most of the work
-            turned = ImageOps.exif_transpose(image)
+            turned = ImageOps.exif_transpose(_eight_bits(image))
             turned.thumbnail((SIZE, SIZE))
             mode = "RGBA" if "A" in turned.getbands() or "transparency" in turned.info else "RGB"
             clean = Image.new(mode, turned.size)
             clean.paste(turned.convert(mode))
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise Invalid("The image is damaged and cannot be drawn.") from error
     out = io.BytesIO()
     clean.save(out, "WEBP", quality=QUALITY)

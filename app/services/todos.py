@@ -65,7 +65,7 @@ def check_new(viewer: User, todo: Todo) -> None:
     """
     if not can(viewer, "can_add", "Todo"):
         raise Denied("Your role does not let you add todos.")
-    if todo.owner is not viewer and not can(viewer, "can_change_all", "Todo"):
+    if todo.owner.id != viewer.id and not can(viewer, "can_change_all", "Todo"):
         raise Denied("You can add todos for yourself only.")
 
 
@@ -81,7 +81,7 @@ def check_change(viewer: User, todo: Todo, version: str | int | None, fields: di
     assignees = fields.get("assignees", todo.assignees)
     if {user.id for user in assignees} != {user.id for user in todo.assignees} and not may_delete(viewer, todo):
         raise Denied("Only the owner can change who this todo is assigned to.")
-    if fields.get("owner", todo.owner) is not todo.owner and not can(viewer, "can_change_all", "Todo"):
+    if fields.get("owner", todo.owner).id != todo.owner_id and not can(viewer, "can_change_all", "Todo"):
         raise Denied("Your role does not let you hand this todo over.")
     if str(version) != str(todo.version):
         raise Conflict(STALE)

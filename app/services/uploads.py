@@ -1,13 +1,15 @@
 """What a file really is, found in its content and never in its name."""
 
+import codecs
 import re
+import struct
 from collections.abc import Collection
 from typing import BinaryIO
 
 import filetype
-from PIL import Image, UnidentifiedImageError
 
 from app.errors import Invalid
+from app.services.image_sizes import image_size
 
 HEAD = 8192  # bytes that are enough to recognise a type
 NAMES = {
@@ -25,7 +27,9 @@ MARKUP = re.compile(rb"^\W*<\s*(!doctype|!--|\?xml|html|head|body|script|svg|ifr
 
 def clean_name(name: str) -> str:
     """Return a file name without folders and control characters, at most 200 characters, extension kept."""
-    name = re.sub(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]", "", name.replace("\\", "/").rsplit("/", 1)[-1]).strip()
+    name = re.sub(
+        r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", "", name.replace("\\", "/").rsplit("/", 1)[-1]
+    ).strip()
     stem, dot, extension = name.rpartition(".")
     if len(name) > 200 and dot and len(extension) < 20:
         return stem[: 199 - len(extension)] + dot + extension
@@ -57,26 +61,28 @@ def check(stream: BinaryIO, allowed: Collection[str], megapixels: int) -> str:
 
 def _type_of(head: bytes) -> str:
     """Name the type that the first bytes show, "" if it is none of ours."""
-    if guess := filetype.guess(head):
-        return guess.mime if guess.mime in NAMES else ""
+    guess = filetype.guess(head)
+    if guess and guess.mime in NAMES:
+        return str(guess.mime)
     if BINARY.search(head) or MARKUP.search(head.lstrip(b"\xef\xbb\xbf")):
         return ""
     try:
-        head.decode()
-    except UnicodeDecodeError as error:
-        if error.start < len(head) - 4:  # not merely a character cut in two at the end
-            return ""
+        # a character may be cut in two where the head ends, but not where the file ends
+        codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < HEAD)
+    except UnicodeDecodeError:
+        return ""
     return "text/plain"
 
 
 def _check_image(stream: BinaryIO, megapixels: int) -> None:
-    """Read the image's header; nothing is decoded, so a decompression bomb costs nothing."""
+    """Read the image's size from its header; nothing is decoded, so a decompression bomb costs nothing.
+
+    Raises:
+        Invalid: when the header is damaged or the image too large.
+    """
     try:
-        with Image.open(stream, formats=("JPEG", "PNG", "GIF", "WEBP")) as image:
-            width, height = image.size
-    except Image.DecompressionBombError as error:
-        raise Invalid(f"has more than {megapixels} million pixels") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        width, height = image_size(stream)
+    except (ValueError, struct.error) as error:
         raise Invalid("is damaged: its header cannot be read") from error
     finally:
         stream.seek(0)

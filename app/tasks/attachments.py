@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import current_app
 
-from app.errors import NotFound
+from app.errors import Invalid
 from app.extensions import db
 from app.models.attachments import Attachment
 from app.services import attachments, thumbnails
@@ -14,13 +14,18 @@ from app.tasks.declare import Run, job
 @job("attachments.thumbnail", title="Draw thumbnails", permission=None, time_limit=120)
 def draw_thumbnails(run: Run, ids: list[int]) -> dict[str, Any]:
     """Draw the small pictures of newly attached images; one that cannot be drawn stays a plain file."""
-    drawn = 0
+    problems: list[str] = []
     for batch in run.batches(ids, size=1):
         attachment = db.session.get(Attachment, batch[0])
         if attachment is None:
-            raise NotFound("The file was removed before its thumbnail was drawn.")
-        with attachments.open_file(attachment) as stream:
-            data = thumbnails.draw(stream, current_app.config["MAX_IMAGE_MEGAPIXELS"])
-        attachments.save_thumbnail(attachment.id, data)
-        drawn += 1
-    return {"thumbnails": drawn}
+            continue  # removed meanwhile
+        try:
+            with attachments.open_file(attachment) as stream:
+                data = thumbnails.draw(stream, current_app.config["MAX_IMAGE_MEGAPIXELS"])
+        except Invalid as error:
+            problems.append(f"{attachment.name}: {error.message}")
+        else:
+            attachments.save_thumbnail(attachment.id, data)
+    if problems:
+        raise Invalid(" ".join(problems))
+    return {"thumbnails": len(ids)}

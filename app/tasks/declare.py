@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from app.db import transaction
@@ -66,7 +66,7 @@ class Run:
     attempt: int
     owner: User | None
     done: int = 0
-    cleanup: list[Callable[[], None]] = field(default_factory=list)
+    _walk: Generator[Any, None, None] | None = None
 
     def batches(self, items: Sequence[T], size: int = 100, resume: bool = True) -> Iterator[Sequence[T]]:
         """Yield the items in batches; the work on a batch and its progress are committed together.
@@ -77,8 +77,18 @@ class Run:
             resume: go on after the batches that an earlier attempt committed; False for work that leaves nothing
                 behind before its end.
         """
-        for start in range(self.done if resume else 0, len(items), size):
+        walk = self._batches(items, size, self.done if resume else 0)
+        self._walk = walk
+        return walk
+
+    def _batches(self, items: Sequence[T], size: int, first: int) -> Generator[Sequence[T], None, None]:
+        for start in range(first, len(items), size):
             with transaction():
                 batch = items[start : start + size]
                 yield batch
                 jobs.advance(self.job_id, self.attempt, start + len(batch), len(items))
+
+    def close(self) -> None:
+        """Roll a batch back that was left in the middle; whoever keeps the exception would keep it open."""
+        if self._walk is not None:
+            self._walk.close()

@@ -4,6 +4,7 @@ Celery and Redis wake workers up; the job's row knows the truth. The message is 
 is sent after the row is committed, and it may be lost, doubled or late without harm.
 """
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,7 +15,7 @@ from celery.signals import setup_logging, worker_process_init, worker_ready
 from flask import Flask, current_app
 
 from app import logs
-from app.db import transaction
+from app.db import after_commit, transaction
 from app.errors import AppError, Denied
 from app.extensions import db
 from app.models.jobs import Job
@@ -50,7 +51,7 @@ def submit_for(owner_id: int | None, spec: Spec, **args: Any) -> Job:
     key = spec.key(owner_id, args)
     row, is_new = jobs.create(spec.name, args, owner_id, f"{spec.name}:{key}"[:128] if key else None)
     if is_new:
-        send(row)
+        after_commit(lambda: send(row))
     return row
 
 
@@ -79,20 +80,21 @@ def execute(job_id: int) -> None:
         _end(run, *_outcome(run, row))
     except jobs.Superseded:
         log.warning("job %s was taken over by another worker", job_id)
-    finally:
-        for clean in run.cleanup:
-            clean()
 
 
 def _outcome(run: Run, row: Job) -> tuple[str, dict[str, Any] | None, str | None]:
     """Call the job's function and say how it ended: status, result, error."""
     spec = REGISTRY.get(row.name)
+    sentence = f"Something went wrong on our side. Quote job {row.id} when you ask for help."
     try:
         if spec is None:
             raise AppError("This version of the application does not know this kind of job.")
         if spec.permission and (run.owner is None or not can(run.owner, *spec.permission)):
             raise Denied("No longer permitted: the person who started this job lost the right to it.")
-        return "succeeded", spec.function(run, **row.args), None
+        result = spec.function(run, **row.args)
+        json.dumps(result)
+        db.session.flush()  # what cannot be stored fails the job while it can still fail
+        return "succeeded", result, None
     except jobs.Superseded:
         raise
     except jobs.Cancelled:
@@ -103,7 +105,9 @@ def _outcome(run: Run, row: Job) -> tuple[str, dict[str, Any] | None, str | None
         return "failed", None, error.message
     except Exception:
         log.exception("job %s failed", row.id)
-        return "failed", None, f"Something went wrong on our side. Quote job {row.id} when you ask for help."
+        return "failed", None, sentence
+    finally:
+        run.close()
 
 
 def _end(run: Run, status: str, result: dict[str, Any] | None, error: str | None) -> None:
@@ -132,9 +136,9 @@ def init_app(app: Flask, schedule: Schedule) -> None:
     celery.conf.update(_settings(app, schedule))
     for spec in REGISTRY.values():
         limits = {"soft_time_limit": spec.time_limit, "time_limit": spec.time_limit + GRACE_SECONDS}
-        celery.task(_in_context(app, execute), name=spec.name, **limits)
+        celery.task(_in_context(app, execute), name=spec.name, shared=False, **limits)
     for name, (_seconds, function) in schedule.items():
-        celery.task(_in_context(app, function), name=name, time_limit=SWEEP_SECONDS)
+        celery.task(_in_context(app, function), name=name, shared=False, time_limit=SWEEP_SECONDS)
     app.extensions["celery"] = celery
     _connect_signals(app)
 
@@ -191,7 +195,7 @@ def _settings(app: Flask, schedule: Schedule) -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         "worker_concurrency": app.config["WORKER_CONCURRENCY"],
         "worker_max_tasks_per_child": 1000,
-        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_cancel_long_running_tasks_on_connection_loss": True,  # rows and leases make it safe
         "worker_send_task_events": True,
         # every line of the schedule is safe to run early or twice: nothing has to be remembered in a file
         "beat_scheduler": "celery.beat.Scheduler",

@@ -1,9 +1,10 @@
 """What runs by the clock; every line may run early, late or twice without harm."""
 
-from app.services import attachments
+from app.services import attachments, users_accounts
 from app.tasks import runner
 
 UNSAVED_HOURS = 24
+LONGEST_SESSION_HOURS = 2160  # what SESSION_HOURS can be at most
 
 
 def sweep_unsaved() -> int:
@@ -11,8 +12,14 @@ def sweep_unsaved() -> int:
     return attachments.sweep_unsaved(UNSAVED_HOURS)
 
 
+def sweep_sessions() -> int:
+    """Forget sessions that were logged out long ago."""
+    return users_accounts.sweep_ended_sessions(LONGEST_SESSION_HOURS)
+
+
 SCHEDULE: runner.Schedule = {
     # name: (every so many seconds, what)
     "jobs.sweep": (15, runner.sweep),
     "attachments.sweep_unsaved": (3600, sweep_unsaved),
+    "users.sweep_sessions": (3600, sweep_sessions),
 }

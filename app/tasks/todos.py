@@ -7,7 +7,7 @@ from app.services import exports
 from app.tasks.declare import Run, job
 
 
-@job("todos.export", title="Export todos as CSV", permission=("can_list", "Todo"), time_limit=600)
+@job("todos.export", title="Export todos as CSV", permission=("can_export", "Todo"), time_limit=600)
 def export_todos(run: Run, ids: list[int]) -> dict[str, Any]:
     """Write the chosen todos, as far as the starter may see them then, to a CSV file kept with the job."""
     if run.owner is None:

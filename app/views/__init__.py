@@ -3,18 +3,20 @@
 from typing import Any
 
 from flask import Flask
+from flask_babel import gettext, ngettext
 
 from app.views import filters, widgets
 from app.views.api import TodoApi
 from app.views.attachments import AttachmentPages
 from app.views.jobs import JobAdmin, JobPages
 from app.views.pages import Index, health_pages
+from app.views.rows import IdConverter
 from app.views.todos import TodoPages
 from app.views.todos_admin import TodoAdmin
 from app.views.users import AccountPages, PersonPages, ProfilePages
 from app.views.users_admin import PermissionAdmin, RoleAdmin, UserAdmin
 
-__all__ = ["Index", "register_views"]
+__all__ = ["Index", "escape_translations", "register_views"]
 
 PAGES = (TodoPages, PersonPages, JobPages, ProfilePages, AttachmentPages)
 ADMIN = (
@@ -27,8 +29,14 @@ ADMIN = (
 )
 
 
+def escape_translations(app: Flask) -> None:
+    """Let Jinja escape what FAB's templates translate: they translate error messages, which quote what was typed."""
+    app.jinja_env.install_gettext_callables(gettext, ngettext, newstyle=False)  # type: ignore[attr-defined]
+
+
 def register_views(app: Flask, appbuilder: Any) -> None:
     """Register all pages; the order of the lines is the order of the menus."""
+    app.url_map.converters["id"] = IdConverter
     filters.init_app(app)
     app.after_request(widgets.answer_upload)
     appbuilder.sm.auth_view = appbuilder.add_view_no_menu(AccountPages)

@@ -1,11 +1,21 @@
 """The REST API: todos to read, with the row rule of the pages."""
 
+from typing import Any
+
+import prison
+from flask import Response, request
 from flask_appbuilder import ModelRestApi
+from flask_appbuilder.hooks import before_request
 from sqlalchemy.orm import joinedload, selectinload
 
+from app.errors import Invalid, problem
 from app.models.todos import Todo
 from app.services.todos_rules import visible_to
 from app.views.rows import Rows, Visible
+
+LONGEST_QUERY = 4000  # characters
+LAST_PAGE = 1_000_000
+LARGEST_PAGE = 1_000_000  # rows asked for; FAB answers with at most 100
 
 
 class TodoApi(ModelRestApi):
@@ -20,10 +30,32 @@ class TodoApi(ModelRestApi):
     base_filters = [["id", Visible, visible_to]]
     base_order = ("id", "desc")
     list_columns = [
-        *("id", "title", "priority", "due_on", "complete", "completed_at", "owner.username", "assignees.username"),
+        *("id", "title", "priority", "due_on", "complete", "completed_at", "owner_username", "assignee_usernames"),
         *("version", "created_at", "updated_at"),
     ]
     show_columns = [*list_columns, "notes"]
     search_columns = ["title", "notes", "priority", "due_on", "complete"]
     order_columns = ["id", "title", "priority", "due_on", "complete"]
     openapi_spec_tag = "Todos"
+
+    @before_request
+    def check_query(self) -> None:
+        """Refuse a query that FAB cannot read and would fail on."""
+        text = request.args.get("q", "")
+        try:
+            query = prison.loads(text) if text else {}
+        except (prison.decoder.ParserException, IndexError, TypeError, ValueError, RecursionError) as error:
+            raise Invalid("The query q is not valid Rison.") from error
+        if len(text) > LONGEST_QUERY or not isinstance(query, dict):
+            raise Invalid("The query q has to be a Rison object of moderate length.")
+        for name, most in (("page", LAST_PAGE), ("page_size", LARGEST_PAGE)):
+            value = query.get(name, 0)
+            if not isinstance(value, int) or not 0 <= value <= most:
+                raise Invalid(f"{name} has to be a whole number from 0 to {most}.")
+
+    def response(self, code: int, **kwargs: Any) -> Response:
+        """Answer an error as the rest of the application does."""
+        if code < 400:
+            answer: Response = super().response(code, **kwargs)
+            return answer
+        return problem(code, str(kwargs.get("message", "The request cannot be answered.")))

@@ -4,9 +4,9 @@ from flask import Response, abort, request, send_file
 from flask.typing import ResponseReturnValue
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import permission_name
-from flask_login import current_user
 
 from app.models.attachments import ORIGINAL, THUMBNAIL, Attachment
+from app.security import viewer
 from app.services import attachments
 from app.services.todos_rules import visible_to
 from app.tasks.attachments import draw_thumbnails
@@ -28,19 +28,19 @@ class AttachmentPages(Page):
     route_base = "/files"
     class_permission_name = "Attachment"
 
-    @expose("/<int:file_id>")
+    @expose("/<id:file_id>")
     @has_access
     @permission_name("show")
     def index(self, file_id: int) -> ResponseReturnValue:
         """Send a file: images to be shown, anything else to be saved; whole or in ranges (RFC 9110)."""
-        return self.send(attachments.get(current_user, file_id, visible_to(current_user)), ORIGINAL)
+        return self.send(attachments.get(viewer(), file_id, visible_to(viewer())), ORIGINAL)
 
-    @expose("/<int:file_id>/thumbnail")
+    @expose("/<id:file_id>/thumbnail")
     @has_access
     @permission_name("show")
     def thumbnail(self, file_id: int) -> ResponseReturnValue:
         """Send the small picture of an image."""
-        attachment = attachments.get(current_user, file_id, visible_to(current_user))
+        attachment = attachments.get(viewer(), file_id, visible_to(viewer()))
         if not attachment.thumbnail_size:
             abort(404)
         return self.send(attachment, THUMBNAIL)

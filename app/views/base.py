@@ -11,13 +11,15 @@ from flask_appbuilder import ModelView, expose
 from flask_appbuilder.hooks import before_request
 from flask_appbuilder.security.decorators import has_access, permission_name
 from flask_appbuilder.widgets import ListWidget
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from app.db import transaction
 from app.errors import AppError, Conflict, Denied, Invalid, NotFound
 from app.views.rows import Matching, parse_ids
 
 PAGE_SIZE_CAP = 100
+URL_FOR = {"endpoint", "_external", "_scheme", "_anchor", "_method"}
+ARGUMENT = re.compile(r"page_|psize_|_oc_|_od_|_flt_\d_")
 HISTORY = 3
 HISTORY_PATH = 300  # characters
 
@@ -83,16 +85,18 @@ class RowView(History, ModelView):
     @before_request
     def check_arguments(self) -> None:
         """Refuse arguments that FAB would let fail or would pass on to the database."""
-        if hidden := {"_external", "_scheme", "_anchor", "_method"} & set(request.args):
+        if hidden := URL_FOR & set(request.args):
             raise Invalid(f"This address is damaged: {min(hidden)}.")  # FAB hands all arguments to url_for
-        for name, value in request.args.items():
-            if name.startswith(("page_", "psize_")) and not re.fullmatch(r"\d{1,6}", value):
+        for name, value in request.args.items(multi=True):
+            if ARGUMENT.search(name) and not ARGUMENT.match(name):
+                raise Invalid("This address is damaged.")  # FAB looks for its arguments anywhere in a name
+            if name.startswith(("page_", "psize_")) and not re.fullmatch(r"[0-9]{1,6}", value):
                 raise Invalid("The page number in this address is damaged.")
             if name.startswith("psize_") and not 0 < int(value) <= PAGE_SIZE_CAP:
                 raise Invalid(f"A page has from 1 to {PAGE_SIZE_CAP} rows.")
             if name.startswith("_oc_") and value not in self.order_columns:
                 raise Invalid("This list cannot be sorted by that column.")
-            if found := re.fullmatch(r"_flt_(\d)_(.+)", name):
+            if found := re.fullmatch(r"_flt_([0-9])_(.+)", name):
                 offered = self._filters.get_search_filters().get(found[2], [])
                 if int(found[1]) >= len(offered):
                     raise Invalid("This list has no such filter.")
@@ -104,7 +108,10 @@ class RowView(History, ModelView):
             filters = copy.copy(filters)
             filters.filters, filters.values = list(filters.filters), list(filters.values)
             filters.add_filter("id", Matching, expression)
-        return super()._get_list_widget(filters=filters, **kwargs)
+        try:
+            return super()._get_list_widget(filters=filters, **kwargs)
+        except (DataError, OverflowError, ValueError) as error:
+            raise Invalid("One of the filters has a value that cannot be used.") from error
 
     @expose("/show/<pk>", methods=["GET"])
     @has_access
@@ -154,7 +161,7 @@ class RowView(History, ModelView):
 
         @after_this_request
         def set_status(response: Any) -> Any:
-            response.status_code = status
+            response.status_code = max(status, response.status_code)
             return response
 
         return False
@@ -184,6 +191,7 @@ class RowView(History, ModelView):
                 database.delete(item)
         except IntegrityError as error:
             raise Conflict("Something still belongs to this row. Delete that first.") from error
+        flash(self.delete_row_message, "success")
 
     @expose("/delete/<pk>", methods=["POST"])
     def delete(self, pk: str) -> ResponseReturnValue:
@@ -194,7 +202,6 @@ class RowView(History, ModelView):
         if item is None:
             raise NotFound("There is no such row.")
         self.remove(item)
-        flash(self.delete_row_message, "success")
         return self.to_list()
 
     delete._permission_name = "delete"
@@ -216,7 +223,10 @@ class RowView(History, ModelView):
             raise NotFound("There is no such action.")
         if not self.may(self.get_action_permission_name(name)):
             raise Denied("Your role does not let you do this.")
-        answer: ResponseReturnValue = chosen.func(self.datamodel.chosen(parse_ids(texts), self._base_filters))
+        ids = parse_ids(texts)
+        if len(ids) > 1 and not chosen.multiple:
+            raise Invalid("Choose one row only.")
+        answer: ResponseReturnValue = chosen.func(self.datamodel.chosen(ids, self._base_filters))
         return answer
 
     def may(self, permission: str) -> bool:

@@ -1,5 +1,6 @@
 """The forms of the end-user pages."""
 
+import re
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -15,11 +16,13 @@ from wtforms import (
     ValidationError,
 )
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import Email, InputRequired, Length, Optional, Regexp
+from wtforms.validators import DataRequired, Email, InputRequired, Length, Optional, Regexp
 
 from app.models.todos import NORMAL, PRIORITIES
 from app.services.users import is_time_zone
 from app.views.widgets import PeopleField, UploadField
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def stripped(value: Any) -> Any:
@@ -32,7 +35,41 @@ def unix_lines(value: Any) -> Any:
     return value.replace("\r\n", "\n") if isinstance(value, str) else value
 
 
-TITLE = {"filters": [stripped], "validators": [InputRequired("Give the todo a title."), Length(max=200)]}
+def no_control_characters(_form: Any, field: Any) -> None:
+    """Refuse characters that nobody sees and PostgreSQL does not store.
+
+    Raises:
+        ValidationError: when there are some.
+    """
+    if isinstance(field.data, str) and CONTROL.search(field.data):
+        raise ValidationError("There are invisible control characters in this text. Type it anew.")
+
+
+class VersionField(HiddenField):
+    """The version that the viewer read; a form without it is as stale as can be."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.type = "HiddenField"  # Flask-AppBuilder's form template looks at the name
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        """Take what was sent, never what the row has now."""
+        self.data = valuelist[0] if valuelist else None
+
+
+def text_field(label: str, *validators: Any, longest: int, ui: str = "site") -> Any:
+    """Return a field for one line of text that may not be blank."""
+    look = {"class": "form-control"} if ui == "admin" else {}
+    rules = [InputRequired(), DataRequired(), no_control_characters, Length(max=longest), *validators]
+    return StringField(label, filters=[stripped], validators=rules, render_kw=look)
+
+
+NO_TITLE = "Give the todo a title."
+TITLE = {
+    "filters": [stripped],
+    "validators": [InputRequired(NO_TITLE), DataRequired(NO_TITLE), no_control_characters, Length(max=200)],
+}
+NOTES = [no_control_characters, Length(max=20_000)]
 PRIORITY_CHOICES = [SelectChoice(index, name.capitalize()) for index, name in enumerate(PRIORITIES)]
 
 
@@ -42,7 +79,7 @@ class NewTodoForm(FlaskForm):
     title = StringField("Title", **TITLE)
     due_on = DateField("Due", validators=[Optional()])
     priority = SelectField("Priority", choices=PRIORITY_CHOICES, coerce=int, default=NORMAL)
-    notes = TextAreaField("Notes", filters=[unix_lines], validators=[Length(max=20_000)], default="")
+    notes = TextAreaField("Notes", filters=[unix_lines], validators=NOTES, default="")
     assignees = PeopleField("Assigned to")
     attachments = UploadField("Files")
 
@@ -57,7 +94,7 @@ FIELDS = ("title", "due_on", "priority", "notes", "assignees")
 class TodoForm(NewTodoForm):
     """A todo's page; it carries the version that the viewer read."""
 
-    version = HiddenField()
+    version = VersionField()
 
 
 class LoginForm(FlaskForm):
@@ -73,10 +110,14 @@ USERNAME = Regexp(r"^[\w.@+-]+$", message="Use letters, digits and . @ + - _ onl
 class ProfileForm(FlaskForm):
     """What people change about themselves."""
 
-    first_name = StringField("First name", filters=[stripped], validators=[InputRequired(), Length(max=64)])
-    last_name = StringField("Last name", filters=[stripped], validators=[InputRequired(), Length(max=64)])
-    email = EmailField("Email", filters=[stripped], validators=[InputRequired(), Email(), Length(max=320)])
-    time_zone = StringField("Time zone", filters=[stripped], validators=[InputRequired(), Length(max=64)])
+    first_name = text_field("First name", longest=64)
+    last_name = text_field("Last name", longest=64)
+    email = EmailField(
+        "Email",
+        filters=[stripped],
+        validators=[InputRequired(), DataRequired(), no_control_characters, Email(), Length(max=320)],
+    )
+    time_zone = text_field("Time zone", longest=64)
 
     def validate_time_zone(self, field: Any) -> None:
         """Refuse what is no time zone."""
@@ -92,9 +133,7 @@ class ProfileForm(FlaskForm):
 class RegistrationForm(ProfileForm):
     """A visitor becomes a Member."""
 
-    username = StringField(
-        "Username", filters=[stripped], validators=[InputRequired(), Length(min=2, max=64), USERNAME]
-    )
+    username = text_field("Username", Length(min=2), USERNAME, longest=64)
     password = PasswordField("Password", validators=[InputRequired(), Length(max=128)])
 
 

@@ -6,15 +6,15 @@ from flask import jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import permission_name
-from flask_login import current_user
 from sqlalchemy.orm import joinedload
 
 from app.models.jobs import Job
+from app.security import viewer
 from app.services import jobs
 from app.tasks.declare import REGISTRY
 from app.views.base import RowView
 from app.views.pages import Page, has_access, notice
-from app.views.rows import Rows, Visible
+from app.views.rows import Rows, Visible, is_id
 
 
 def title(job: Job) -> str:
@@ -36,34 +36,34 @@ class JobPages(Page):
     def index(self) -> ResponseReturnValue:
         """Show one page of jobs, newest first."""
         self.update_redirect()
-        before = request.args.get("before", type=int)
+        before = int(text) if is_id(text := request.args.get("before", "")) else None
         everyone = request.args.get("scope") == "all" and self.may("can_see_all")
-        found, more = jobs.page(current_user, before, everyone)
+        found, more = jobs.page(viewer(), before, everyone)
         return self.page("jobs", jobs=found, more=more, everyone=everyone, may_see_all=self.may("can_see_all"))
 
-    @expose("/<int:job_id>")
+    @expose("/<id:job_id>")
     @has_access
     @permission_name("show")
     def show(self, job_id: int) -> ResponseReturnValue:
         """Show a job; a script keeps the page up to date until the job ends."""
         self.update_redirect()
-        return self.page("job", job=jobs.get(current_user, job_id))
+        return self.page("job", job=jobs.get(viewer(), job_id))
 
-    @expose("/<int:job_id>/state")
+    @expose("/<id:job_id>/state")
     @has_access
     @permission_name("show")
     def state(self, job_id: int) -> ResponseReturnValue:
         """Return how far a job is, for the script."""
-        job = jobs.get(current_user, job_id)
+        job = jobs.get(viewer(), job_id)
         facts: dict[str, Any] = {"status": job.status, "final": job.is_final, "sent": job.sent_at is not None}
         return jsonify(facts | {"done": job.progress_done, "total": job.progress_total})
 
-    @expose("/<int:job_id>/cancel", methods=["POST"])
+    @expose("/<id:job_id>/cancel", methods=["POST"])
     @has_access
     @permission_name("cancel")
     def cancel(self, job_id: int) -> ResponseReturnValue:
         """Ask a job to stop."""
-        jobs.request_cancel(current_user, jobs.get(current_user, job_id))
+        jobs.request_cancel(viewer(), jobs.get(viewer(), job_id))
         notice("The job was asked to stop.")
         return redirect(url_for(".show", job_id=job_id))
 

@@ -8,12 +8,25 @@ from flask_appbuilder.models.filters import BaseFilter, Filters
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_login import current_user
 from sqlalchemy import func, select
+from werkzeug.routing import IntegerConverter
 
 from app.errors import Invalid, NotFound
 
 COUNT_CAP = 10_000  # a list shows "10,000+" beyond: counting all rows costs more than showing the page
 ACTION_CAP = 1000
 LARGEST_ID = 2**31 - 1
+
+
+class IdConverter(IntegerConverter):
+    """A row id in an address; what no database holds is not found."""
+
+    def __init__(self, url_map: Any) -> None:
+        super().__init__(url_map, max=LARGEST_ID)
+
+
+def is_id(text: str) -> bool:
+    """Tell whether a text is a number that can be a row's id."""
+    return text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= LARGEST_ID
 
 
 def parse_ids(texts: Sequence[str]) -> list[int]:
@@ -26,7 +39,7 @@ def parse_ids(texts: Sequence[str]) -> list[int]:
         raise Invalid("Choose at least one row.")
     if len(texts) > ACTION_CAP:
         raise Invalid(f"Choose at most {ACTION_CAP} rows at a time.")
-    if not all(text.isascii() and text.isdigit() and int(text) <= LARGEST_ID for text in texts):
+    if not all(is_id(text) for text in texts):
         raise Invalid("A row id is damaged. Reload the list and choose again.")
     return list(dict.fromkeys(int(text) for text in texts))
 
@@ -102,11 +115,10 @@ class Rows(SQLAInterface):
 
     def get(self, id: Any, filters: Any = None, select_columns: Any = None, outer_default_load: bool = False) -> Any:
         """Return a row with its relations, or None, also for what is no id at all."""
-        text = str(id)
-        if not (text.isascii() and text.isdigit() and int(text) <= LARGEST_ID):
+        if not is_id(str(id)):
             return None
         rows = self.apply_filters(self.session.query(self.obj).options(*self.loading), filters)
-        return rows.filter(self.get_pk() == int(text)).one_or_none()
+        return rows.filter(self.get_pk() == int(id)).one_or_none()
 
     def chosen(self, ids: Sequence[int], filters: Any) -> list[Any]:
         """Return these rows in one statement.

@@ -6,10 +6,9 @@ from flask import Response, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import permission_name
-from flask_login import current_user
 
-from app.errors import AppError, Conflict, NotFound
-from app.security import safe_target
+from app.errors import Conflict, Denied, Invalid, NotFound
+from app.security import safe_target, viewer
 from app.services import todos, users
 from app.services.todos_lists import Filter, matching_ids, page
 from app.services.todos_rules import may_change, may_delete
@@ -19,6 +18,9 @@ from app.views.attachments import draw
 from app.views.forms import FIELDS, NewTodoForm, TodoForm
 from app.views.pages import Page, has_access, notice, wants_json
 from app.views.rows import parse_ids
+
+# action of the chosen todos -> the right it needs
+CHOSEN = {"complete": "can_edit", "reopen": "can_edit", "delete": "can_delete", "export": "can_export"}
 
 
 def counted(count: int, what: str) -> str:
@@ -54,7 +56,7 @@ class TodoPages(Page):
         form = NewTodoForm()
         if not form.validate():
             return self.listing(form, 400)
-        todo = todos.create(current_user, files=form.attachments.data, **form.fields())
+        todo = todos.create(viewer(), files=form.attachments.data, **form.fields())
         draw(form.attachments.data)
         notice(f"Added “{todo.title}”.")
         return redirect(safe_target(url_for(".index")))
@@ -63,25 +65,27 @@ class TodoPages(Page):
         """Render the list around a form."""
         self.update_redirect()
         wish = wanted()
-        found, following = page(current_user, wish)
+        found, following = page(viewer(), wish)
         values = {"todos": found, "following": following, "wanted": wish, "form": form}
-        rights = {"may_change": may_change, "may_delete": may_delete, "today": users.today(current_user)}
+        rights = {"may_change": may_change, "may_delete": may_delete, "today": users.today(viewer())}
         return self.page("todos", status, **values, **rights)
 
-    @expose("/<int:todo_id>", methods=["GET", "POST"])
+    @expose("/<id:todo_id>", methods=["GET", "POST"])
     @has_access
     @permission_name("show")
     def show(self, todo_id: int) -> ResponseReturnValue:
         """Show one todo, and save it; a refused change keeps what was typed."""
-        todo = todos.get(current_user, todo_id)
+        todo = todos.get(viewer(), todo_id)
         form = TodoForm(obj=todo)
         if request.method == "GET":
             self.update_redirect()
             return self.one(todo, form)
+        if not may_change(viewer(), todo):
+            raise Denied("You can see this todo but not change it.")
         if not form.validate():
             return self.one(todo, form, 400)
         try:
-            todos.update_todo(current_user, todo, form.version.data, form.attachments.data, **form.fields())
+            todos.update_todo(viewer(), todo, form.version.data, form.attachments.data, **form.fields())
         except Conflict as error:
             form.form_errors.append(error.message)
             theirs = [form[name] for name in FIELDS if form[name].data != getattr(todo, name)]
@@ -93,18 +97,18 @@ class TodoPages(Page):
 
     def one(self, todo: Any, form: TodoForm, status: int = 200, theirs: Any = ()) -> ResponseReturnValue:
         """Render the page of a todo around a form; `theirs` are the fields that somebody else saved differently."""
-        values = {"todo": todo, "form": form, "today": users.today(current_user), "theirs": theirs}
-        rights = {"may_change": may_change(current_user, todo), "may_delete": may_delete(current_user, todo)}
+        values = {"todo": todo, "form": form, "today": users.today(viewer()), "theirs": theirs}
+        rights = {"may_change": may_change(viewer(), todo), "may_delete": may_delete(viewer(), todo)}
         return self.page("todo", status, **values, **rights)
 
-    @expose("/<int:todo_id>/complete", methods=["POST"])
+    @expose("/<id:todo_id>/complete", methods=["POST"])
     @has_access
     @permission_name("edit")
     def complete(self, todo_id: int) -> ResponseReturnValue:
         """Complete or reopen a todo; saying it twice does no harm."""
-        todo = todos.get(current_user, todo_id)
+        todo = todos.get(viewer(), todo_id)
         done = request.form.get("complete") == "1"
-        if not todos.set_complete(current_user, [todo_id], done) and todo.complete != done:
+        if not todos.set_complete(viewer(), [todo_id], done) and todo.complete != done:
             raise NotFound("You can see this todo but not change it.")
         message = f"{'Completed' if done else 'Reopened'} “{todo.title}”."
         return self.done(message, complete=done)
@@ -115,28 +119,30 @@ class TodoPages(Page):
     def chosen(self) -> ResponseReturnValue:
         """Do something with the chosen todos, or export the whole list when none is chosen."""
         action = request.form.get("action", "")
+        if action not in CHOSEN:
+            raise NotFound("There is no such action.")
+        if not self.may(CHOSEN[action]):
+            raise Denied("Your role does not let you do this.")
         if action == "export":
             return self.export()
-        ids = [todo.id for todo in todos.chosen(current_user, parse_ids(request.form.getlist("id")))]
+        ids = [todo.id for todo in todos.chosen(viewer(), parse_ids(request.form.getlist("id")))]
         if action == "delete":
             return self.deleted(ids)
-        if action not in ("complete", "reopen"):
-            raise NotFound("There is no such action.")
-        changed = todos.set_complete(current_user, ids, action == "complete")
+        changed = todos.set_complete(viewer(), ids, action == "complete")
         notice(counted(len(changed), "completed" if action == "complete" else "reopened"))
         return redirect(safe_target(url_for(".index")))
 
-    @expose("/<int:todo_id>/delete", methods=["POST"])
+    @expose("/<id:todo_id>/delete", methods=["POST"])
     @has_access
     @permission_name("delete")
     def delete(self, todo_id: int) -> ResponseReturnValue:
         """Move a todo to the trash."""
-        todos.get(current_user, todo_id)
+        todos.get(viewer(), todo_id)
         return self.deleted([todo_id])
 
     def deleted(self, ids: list[int]) -> ResponseReturnValue:
         """Delete todos and offer to undo it."""
-        gone = todos.delete_todos(current_user, ids)
+        gone = todos.delete_todos(viewer(), ids)
         if not gone:
             raise NotFound("You can see this, but only its owner can delete it.")
         notice(counted(len(gone), "deleted"), undo="TodoPages.restore", id=gone)
@@ -147,17 +153,19 @@ class TodoPages(Page):
     @permission_name("delete")
     def restore(self) -> ResponseReturnValue:
         """Undo a deletion."""
-        back = todos.restore(current_user, parse_ids(request.form.getlist("id")))
+        back = todos.restore(viewer(), parse_ids(request.form.getlist("id")))
+        if not back:
+            raise NotFound("There is nothing to restore.")
         notice(counted(len(back), "restored"))
         return redirect(safe_target(url_for(".index")))
 
     def export(self) -> ResponseReturnValue:
         """Start the export of the chosen todos, or of all that the list shows."""
         chosen = request.form.getlist("id")
-        ids = parse_ids(chosen) if chosen else matching_ids(current_user, wanted())
+        ids = parse_ids(chosen) if chosen else matching_ids(viewer(), wanted())
         if not ids:
-            raise AppError("This list is empty: there is nothing to export.")
-        job = submit(current_user, export_todos, ids=ids)
+            raise Invalid("This list is empty: there is nothing to export.")
+        job = submit(viewer(), export_todos, ids=ids)
         return redirect(url_for("JobPages.show", job_id=job.id))
 
     def done(self, message: str, **facts: Any) -> ResponseReturnValue:

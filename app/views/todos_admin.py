@@ -7,21 +7,21 @@ from flask.typing import ResponseReturnValue
 from flask_appbuilder import expose
 from flask_appbuilder.actions import action
 from flask_appbuilder.security.decorators import has_access, permission_name
-from flask_login import current_user
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import joinedload, selectinload
-from wtforms import BooleanField, DateField, HiddenField, SelectField, TextAreaField
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms import BooleanField, DateField, SelectField, TextAreaField
+from wtforms.validators import InputRequired, Optional
 
 from app.errors import Denied
 from app.models.todos import NORMAL, PRIORITIES, Todo
+from app.security import viewer
 from app.services import todos
 from app.services.todos_rules import matching, visible_to
 from app.tasks.runner import submit
 from app.tasks.todos import export_todos
 from app.views.attachments import draw
 from app.views.base import RowView
-from app.views.forms import PRIORITY_CHOICES, unix_lines
+from app.views.forms import NOTES, PRIORITY_CHOICES, VersionField, text_field, unix_lines
 from app.views.pages import notice
 from app.views.rows import Rows, Visible, parse_ids
 from app.views.todos import counted
@@ -34,10 +34,11 @@ def extra_fields() -> dict[str, Any]:
     """Return the form fields that FAB would generate unfit: required ticks, selects of all people."""
     native_date = {"render_kw": {"class": "form-control", "type": "date"}}
     return {
+        "title": text_field("Title", longest=200, ui="admin"),
         "notes": TextAreaField(
             "Notes",
             filters=[unix_lines],
-            validators=[Length(max=20_000)],
+            validators=NOTES,
             default="",
             render_kw={"class": "form-control", "rows": 4},
         ),
@@ -49,7 +50,7 @@ def extra_fields() -> dict[str, Any]:
         "owner": PeopleField("Owner", ui="admin", single=True, validators=[InputRequired("Name the owner.")]),
         "assignees": PeopleField("Assigned to", ui="admin"),
         "attachments": UploadField("Files", ui="admin"),
-        "version": HiddenField(),
+        "version": VersionField(),
     }
 
 
@@ -73,7 +74,6 @@ class TodoAdmin(RowView):
     base_filters = [["id", Visible, visible_to]]
     list_title, add_title, edit_title, show_title = "Todos", "New todo", "Edit todo", "Todo"
     add_row_message, edit_row_message = "Todo added.", "Todo saved."
-    delete_row_message = "Todo moved to the trash."
     search_hint = "Title or notes"
     list_columns = ["title", "owner", "assignees", "priority", "due_on", "complete", "attachments"]
     order_columns = ["title", "priority", "due_on", "complete"]
@@ -85,7 +85,6 @@ class TodoAdmin(RowView):
     add_columns = ["title", "notes", "priority", "due_on", "owner", "assignees", "attachments"]
     edit_columns = ["title", "notes", "priority", "due_on", "complete", "owner", "assignees", "attachments", "version"]
     label_columns = {"due_on": "Due", "assignees": "Assigned to", "attachments": "Files", "complete": "Complete"}
-    description_columns = {"title": "Up to 200 characters"}
     formatters_columns: dict[str, Any] = {
         "priority": lambda value: PRIORITIES[value].capitalize(),
         "assignees": lambda people: ", ".join(person.username for person in people),
@@ -106,20 +105,21 @@ class TodoAdmin(RowView):
         """Add a todo."""
         fields = {name: form[name].data for name in OWN_FIELDS if name in form}
         fields["owner"] = fields["owner"][0]
-        todos.create(current_user, files=form.attachments.data, **fields)
+        todos.create(viewer(), files=form.attachments.data, **fields)
         draw(form.attachments.data)
 
     def change(self, item: Todo, form: Any) -> None:
         """Save a todo of which the form carries the version."""
         fields = {name: form[name].data for name in OWN_FIELDS if name in form}
         fields["owner"] = fields["owner"][0]
-        todos.update_todo(current_user, item, form.version.data, form.attachments.data, **fields)
+        todos.update_todo(viewer(), item, form.version.data, form.attachments.data, **fields)
         draw(form.attachments.data)
 
     def remove(self, item: Todo) -> None:
-        """Move a todo to the trash."""
-        if not todos.delete_todos(current_user, [item.id]):
+        """Move a todo to the trash and offer to undo it."""
+        if not todos.delete_todos(viewer(), [item.id]):
             raise Denied("Only its owner can delete this todo.")
+        notice(counted(1, "deleted"), undo="TodoPages.restore", id=[item.id])
 
     def ids(self, items: list[Todo]) -> list[int]:
         """Return the ids of chosen todos."""
@@ -128,13 +128,13 @@ class TodoAdmin(RowView):
     @action("complete", "Complete", icon="fa-check")
     def complete(self, items: list[Todo]) -> ResponseReturnValue:
         """Complete the chosen todos."""
-        notice(counted(len(todos.set_complete(current_user, self.ids(items), True)), "completed"))
+        notice(counted(len(todos.set_complete(viewer(), self.ids(items), True)), "completed"))
         return self.to_list()
 
     @action("reopen", "Reopen", icon="fa-undo")
     def reopen(self, items: list[Todo]) -> ResponseReturnValue:
         """Reopen the chosen todos."""
-        notice(counted(len(todos.set_complete(current_user, self.ids(items), False)), "reopened"))
+        notice(counted(len(todos.set_complete(viewer(), self.ids(items), False)), "reopened"))
         return self.to_list()
 
     @action("assign", "Assign to …", icon="fa-user-plus")
@@ -145,13 +145,13 @@ class TodoAdmin(RowView):
     @action("export", "Export as CSV", icon="fa-download")
     def export(self, items: list[Todo]) -> ResponseReturnValue:
         """Start the export of the chosen todos."""
-        job = submit(current_user, export_todos, ids=self.ids(items))
+        job = submit(viewer(), export_todos, ids=self.ids(items))
         return redirect(url_for("JobPages.show", job_id=job.id))
 
     @action("delete_chosen", "Delete", "Move to the trash?", icon="fa-trash")
     def delete_chosen(self, items: list[Todo]) -> ResponseReturnValue:
         """Move the chosen todos to the trash and offer to undo it."""
-        gone = todos.delete_todos(current_user, self.ids(items))
+        gone = todos.delete_todos(viewer(), self.ids(items))
         notice(counted(len(gone), "deleted"), undo="TodoPages.restore", id=gone)
         return self.to_list()
 
@@ -160,10 +160,10 @@ class TodoAdmin(RowView):
     @permission_name("share")
     def assign_to(self) -> ResponseReturnValue:
         """Assign todos to people."""
-        chosen = todos.chosen(current_user, parse_ids(request.args.getlist("id")))
+        chosen = todos.chosen(viewer(), parse_ids(request.args.getlist("id")))
         form = AssignForm()
         if form.validate_on_submit():
-            changed = todos.assign(current_user, self.ids(chosen), form.people.data)
+            changed = todos.assign(viewer(), self.ids(chosen), form.people.data)
             notice(counted(len(changed), "assigned"))
             return self.to_list()
         status = 400 if form.is_submitted() else 200

@@ -1,5 +1,7 @@
 """People, and one's own account."""
 
+import secrets
+
 from flask import current_app, jsonify, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_appbuilder import expose
@@ -9,12 +11,13 @@ from flask_login import current_user, login_user, logout_user
 from app.errors import AppError, NotFound
 from app.extensions import limiter
 from app.models.users import User
-from app.security import safe_target
-from app.services import todos_lists, users
+from app.security import safe_target, viewer
+from app.services import todos_lists, users, users_accounts
 from app.views.forms import LoginForm, PasswordForm, ProfileForm, RegistrationForm
 from app.views.pages import Page, has_access, notice
 
 TODOS_SHOWN = 5
+WRONG = "The username or the password is not right. After several failures an account waits for some minutes."
 
 
 def login_limit() -> str:
@@ -26,6 +29,7 @@ def start_session(user: User) -> None:
     """Sign in with a new session, so that one prepared by somebody else is of no use."""
     session.clear()
     session.permanent = True
+    session["id"] = secrets.token_hex(16)
     login_user(user)
 
 
@@ -46,20 +50,18 @@ class AccountPages(Page):
         form = LoginForm()
         if not form.validate_on_submit():
             return self.page("login", 400 if form.is_submitted() else 200, form=form)
-        try:
-            user = users.authenticate(form.username.data, form.password.data)
-        except AppError as error:
-            form.form_errors.append(error.message)
-            return self.page("login", error.status, form=form)
+        user = users_accounts.authenticate(form.username.data, form.password.data)
         if user is None:
-            form.form_errors.append("The username or the password is not right.")
+            form.form_errors.append(WRONG)
             return self.page("login", 401, form=form)
         start_session(user)
         return redirect(safe_target(url_for("Index.index")))
 
     @expose("/logout", methods=["POST"])
     def logout(self) -> ResponseReturnValue:
-        """Sign out."""
+        """Sign out; a copy of the cookie is worthless from now on."""
+        if current_user.is_authenticated:
+            users_accounts.end_session(session.get("id", ""))
         logout_user()
         session.clear()
         return redirect(url_for(".login"))
@@ -75,7 +77,7 @@ class AccountPages(Page):
             return self.page("register", 400 if form.is_submitted() else 200, form=form)
         facts = {name: value for name, value in form.data.items() if name not in ("csrf_token", "password")}
         try:
-            user = users.create(["Member"], form.password.data, **facts)
+            user = users_accounts.create(["Member"], form.password.data, **facts)
         except AppError as error:
             form.form_errors.append(error.message)
             return self.page("register", error.status, form=form)
@@ -95,12 +97,12 @@ class ProfilePages(Page):
     @permission_name("edit")
     def index(self) -> ResponseReturnValue:
         """Change name, address and time zone."""
-        form = ProfileForm(obj=current_user)
+        form = ProfileForm(obj=viewer())
         if not form.validate_on_submit():
             return self.both(form, PasswordForm(formdata=None), 400 if form.is_submitted() else 200)
         facts = {name: value for name, value in form.data.items() if name != "csrf_token"}
         try:
-            users.update_profile(current_user, **facts)
+            users_accounts.update_profile(viewer(), **facts)
         except AppError as error:
             form.form_errors.append(error.message)
             return self.both(form, PasswordForm(formdata=None), error.status)
@@ -113,15 +115,15 @@ class ProfilePages(Page):
     @limiter.limit(login_limit)
     def password(self) -> ResponseReturnValue:
         """Change one's own password; all other sessions end."""
-        form, profile = PasswordForm(), ProfileForm(formdata=None, obj=current_user)
+        form, profile = PasswordForm(), ProfileForm(formdata=None, obj=viewer())
         if not form.validate():
             return self.both(profile, form, 400)
         try:
-            users.change_password(current_user, form.old.data, form.new.data)
+            users_accounts.change_password(viewer(), form.old.data, form.new.data)
         except AppError as error:
             form.form_errors.append(error.message)
             return self.both(profile, form, error.status)
-        start_session(current_user._get_current_object())
+        start_session(viewer())
         notice("Your password is changed. You are signed out everywhere else.")
         return redirect(url_for(".index"))
 
@@ -143,25 +145,25 @@ class PersonPages(Page):
         """Show people with those of their todos that the viewer may see."""
         self.update_redirect()
         query, after = request.args.get("q", "").strip(), request.args.get("after", "")
-        people, more = users.page(current_user, query, after)
-        open_todos = todos_lists.of_people(current_user, people, TODOS_SHOWN)
-        today = users.today(current_user)
+        people, more = users.page(viewer(), query, after)
+        open_todos = todos_lists.of_people(viewer(), people, TODOS_SHOWN)
+        today = users.today(viewer())
         return self.page("people", people=people, more=more, todos_of=open_todos, query=query, today=today)
 
-    @expose("/<int:user_id>")
+    @expose("/<id:user_id>")
     @has_access
     @permission_name("show")
     def show(self, user_id: int) -> ResponseReturnValue:
         """Show one person with those of their todos that the viewer may see."""
         self.update_redirect()
-        person = users.get(current_user, user_id)
-        found = todos_lists.of_people(current_user, [person], todos_lists.PAGE_SIZE)[person.id]
-        return self.page("person", person=person, todos=found, today=users.today(current_user))
+        person = users.get(viewer(), user_id)
+        found = todos_lists.of_people(viewer(), [person], todos_lists.PAGE_SIZE)[person.id]
+        return self.page("person", person=person, todos=found, today=users.today(viewer()))
 
     @expose("/lookup")
     @has_access
     @permission_name("lookup")
     def lookup(self) -> ResponseReturnValue:
         """Return a few people for a search-as-you-type field."""
-        found = users.lookup(current_user, request.args.get("q", "")[:100])
+        found = users.lookup(viewer(), request.args.get("q", "")[:100])
         return jsonify([{"username": user.username, "name": user.get_full_name()} for user in found])

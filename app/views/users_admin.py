@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from flask import redirect, url_for
+from flask import flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 from flask_appbuilder import expose
 from flask_appbuilder.actions import action
 from flask_appbuilder.security.decorators import has_access, permission_name
 from flask_appbuilder.security.sqla.models import PermissionView, Role
-from flask_login import current_user
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import joinedload, selectinload
 from wtforms import BooleanField, PasswordField, SelectMultipleField
@@ -16,12 +15,12 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Email, InputRequired, Length
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from app.errors import AppError, Denied
+from app.errors import Denied, Invalid
 from app.models.users import User
-from app.security import built_in
-from app.services import roles, users
+from app.security import built_in, viewer
+from app.services import roles, users, users_accounts
 from app.views.base import RowView
-from app.views.forms import USERNAME
+from app.views.forms import USERNAME, text_field
 from app.views.pages import notice
 from app.views.rows import Rows
 
@@ -79,12 +78,18 @@ class UserAdmin(RowView):
 
     def _init_forms(self) -> None:
         """Make the fields anew for each application."""
-        self.validators_columns = {"username": [USERNAME], "email": [Email()]}
+        facts = {
+            "username": text_field("Username", USERNAME, longest=64, ui="admin"),
+            "first_name": text_field("First name", longest=64, ui="admin"),
+            "last_name": text_field("Last name", longest=64, ui="admin"),
+            "email": text_field("Email", Email(), longest=320, ui="admin"),
+            "roles": RolesField("Roles"),
+        }
         password = PasswordField(
             "Password", validators=[InputRequired(), Length(max=128)], render_kw={"class": "form-control"}
         )
-        self.add_form_extra_fields = {"roles": RolesField("Roles"), "password": password}
-        self.edit_form_extra_fields = {"roles": RolesField("Roles"), "active": BooleanField("Active")}
+        self.add_form_extra_fields = facts | {"password": password}
+        self.edit_form_extra_fields = facts | {"active": BooleanField("Active")}
         super()._init_forms()
 
     def matching(self, query: str) -> Any:
@@ -94,30 +99,30 @@ class UserAdmin(RowView):
     def insert(self, form: Any) -> None:
         """Add a person with roles."""
         facts = {name: form[name].data for name in ("username", "first_name", "last_name", "email")}
-        users.create(form.roles.data, form.password.data, **facts)
+        users_accounts.create(form.roles.data, form.password.data, by=viewer(), **facts)
 
     def change(self, item: User, form: Any) -> None:
         """Save a person; who loses a role or the account is signed out at once."""
         facts = {name: form[name].data for name in ("username", "first_name", "last_name", "email")}
-        users.administer(current_user, item, form.roles.data, form.active.data, **facts)
+        users_accounts.administer(viewer(), item, form.roles.data, form.active.data, **facts)
 
     @action("set_password", "Set a password", icon="fa-key", multiple=False)
     def set_password(self, items: list[User]) -> ResponseReturnValue:
         """Ask for a person's new password."""
         return redirect(url_for(".ask_password", user_id=items[0].id))
 
-    @expose("/password/<int:user_id>", methods=["GET", "POST"])
+    @expose("/password/<id:user_id>", methods=["GET", "POST"])
     @has_access
     @permission_name("edit")
     def ask_password(self, user_id: int) -> ResponseReturnValue:
         """Set a person's password; all their sessions end."""
-        person, form, status = users.get(current_user, user_id), NewPasswordForm(), 200
+        person, form, status = users.get(viewer(), user_id), NewPasswordForm(), 200
         if form.is_submitted():
             status = 400
         if form.validate_on_submit():
             try:
-                users.set_password(person, form.password.data)
-            except AppError as error:
+                users_accounts.reset_password(viewer(), person, form.password.data)
+            except Invalid as error:
                 form.password.errors = [error.message]
             else:
                 notice(f"{person.get_full_name()} has a new password and is signed out everywhere.")
@@ -163,22 +168,24 @@ class RoleAdmin(RowView):
 
     def _init_forms(self) -> None:
         """Make the fields anew for each application."""
-        self.add_form_extra_fields = self.edit_form_extra_fields = {"permissions": GrantsField("May")}
+        name = text_field("Name", longest=64, ui="admin")
+        self.add_form_extra_fields = self.edit_form_extra_fields = {"name": name, "permissions": GrantsField("May")}
         super()._init_forms()
 
     def insert(self, form: Any) -> None:
         """Add a role."""
-        roles.save(Role(), form.name.data, form.permissions.data)
+        roles.save(viewer(), Role(), form.name.data, form.permissions.data)
 
     def change(self, item: Role, form: Any) -> None:
         """Save a role of one's own making."""
         self.check_own(item)
-        roles.save(item, form.name.data, form.permissions.data)
+        roles.save(viewer(), item, form.name.data, form.permissions.data)
 
     def remove(self, item: Role) -> None:
         """Delete a role of one's own making that nobody has."""
         self.check_own(item)
         roles.delete(item)
+        flash(self.delete_row_message, "success")
 
     def check_own(self, item: Role) -> None:
         """Refuse to touch a built-in role.
@@ -192,7 +199,7 @@ class RoleAdmin(RowView):
     @action("copy", "Copy", icon="fa-copy", multiple=False)
     def copy(self, items: list[Role]) -> ResponseReturnValue:
         """Add a role with the same grants."""
-        made = roles.copy(items[0])
+        made = roles.copy(viewer(), items[0])
         notice(f"Added {made.name}.")
         return redirect(url_for(".edit", pk=made.id))
 

@@ -273,6 +273,14 @@ def upgrade() -> None:
         batch_op.create_index("ix_attachments_by_uploader", ["uploaded_by_id", "created_at"], unique=False)
 
     op.create_table(
+        "ended_sessions",
+        sa.Column("session_id", sa.String(length=32), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("session_id"),
+    )
+    op.create_index("ix_ended_sessions_ended_at", "ended_sessions", ["ended_at"])
+
+    op.create_table(
         "todo_assignees",
         sa.Column("todo_id", sa.Integer(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=False),
@@ -297,6 +305,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take the change back."""
     op.drop_table("attachment_chunks")
+    op.drop_table("ended_sessions")
     with op.batch_alter_table("todo_assignees", schema=None) as batch_op:
         batch_op.drop_index("ix_todo_assignees_by_user")
 

@@ -1,0 +1,220 @@
+"""Accounts: who may sign in, who may change whose, and when sessions end."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask_appbuilder.security.sqla.models import Role
+from sqlalchemy import delete, func, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import selectinload
+from werkzeug.security import check_password_hash
+
+from app.db import transaction, utcnow
+from app.errors import Conflict, Denied, Invalid, Limited
+from app.extensions import db
+from app.models.users import EndedSession, User, new_stamp
+from app.services import passwords
+
+ADMIN = "Admin"
+FREE_FAILURES = 5
+LONGEST_LOCK = timedelta(minutes=15)
+# the hash of no password, so that an unknown name takes as long as a wrong password
+NOBODY = "scrypt:32768:8:1$mBsJ1Hcb4nBvyJqp$" + "0" * 128
+
+
+def authenticate(login: str, password: str) -> User | None:
+    """Return the user if the password is right.
+
+    After five failures the account answers only after a delay that doubles up to 15 minutes, whatever the address
+    the attempts come from; until then the right password gets the same answer as a wrong one or an unknown name, so
+    that nobody learns which accounts exist.
+    """
+    name = login.strip().lower()
+    either = or_(func.lower(User.username) == name, func.lower(User.email) == name)
+    user = db.session.scalar(select(User).where(either).order_by(func.lower(User.username) != name).limit(1))
+    right = check_password_hash(user.password if user is not None and user.password else NOBODY, password)
+    if user is None or not user.active or is_locked(user):
+        return None
+    with transaction():
+        if right:
+            user.fail_login_count, user.locked_until = 0, None
+            user.login_count = (user.login_count or 0) + 1
+            user.last_login = datetime.now()  # noqa: DTZ005, FAB stores local time
+        else:
+            count_failure(user)
+    return user if right else None
+
+
+def is_locked(user: User) -> bool:
+    """Tell whether an account waits after failures."""
+    return bool(user.locked_until and user.locked_until > utcnow())
+
+
+def count_failure(user: User) -> None:
+    """Note a wrong password, and let the account wait when there were too many."""
+    user.fail_login_count = (user.fail_login_count or 0) + 1
+    if (more := user.fail_login_count - FREE_FAILURES) >= 0:
+        user.locked_until = utcnow() + min(timedelta(seconds=30 * 2 ** min(more, 10)), LONGEST_LOCK)
+
+
+def end_session(session_id: str) -> None:
+    """Make a session's cookie worthless, whoever has a copy of it."""
+    with transaction() as session:
+        session.merge(EndedSession(session_id=session_id, ended_at=utcnow()))
+
+
+def sweep_ended_sessions(older_than_hours: int) -> int:
+    """Forget sessions that ended so long ago that their cookies expired by themselves; return how many."""
+    old = EndedSession.ended_at < utcnow() - timedelta(hours=older_than_hours)
+    with transaction() as session:
+        return session.execute(delete(EndedSession).where(old)).rowcount  # type: ignore[attr-defined]
+
+
+def create(roles: Sequence[str], password: str, by: User | None = None, **facts: str) -> User:
+    """Add a user with these roles.
+
+    Args:
+        roles: their names.
+        password: as the user will type it.
+        by: who gives the roles; None for registration and for commands.
+        facts: username, email, first_name, last_name and so on.
+
+    Raises:
+        Invalid: when the password is weak or a role unknown.
+        Denied: when `by` would give more than they have.
+        Conflict: when the username or address is taken.
+    """
+    passwords.check(password, *facts.values())
+    check_free(facts["username"], facts["email"])
+    found = _roles(roles)
+    if by is not None:
+        _check_rank(by, found)
+    user = User(active=True, roles=found, password=passwords.hashed(password), **facts)
+    try:
+        with transaction() as session:
+            session.add(user)
+    except IntegrityError as error:
+        raise Conflict("This username or email address is taken.") from error
+    return user
+
+
+def check_free(username: str, email: str, but: int | None = None) -> None:
+    """Refuse a username or address that would let two people sign in by the same word, in any case of letters.
+
+    Raises:
+        Conflict: saying which is taken.
+    """
+    for word, what in ((username, "username"), (email, "email address")):
+        same = or_(func.lower(User.username) == word.lower(), func.lower(User.email) == word.lower())
+        if db.session.scalar(select(User.id).where(same, User.id != (but or 0)).limit(1)) is not None:
+            raise Conflict(f"This {what} is taken.")
+
+
+def _roles(names: Sequence[str]) -> list[Role]:
+    """Return roles by name.
+
+    Raises:
+        Invalid: when there are none, or one is unknown.
+    """
+    found = list(db.session.scalars(select(Role).where(Role.name.in_(names)).options(selectinload(Role.permissions))))
+    if not found or len(found) != len(set(names)):
+        raise Invalid("Choose at least one of the existing roles.")
+    return found
+
+
+def _check_rank(viewer: User, roles: Iterable[Role]) -> None:
+    """Let nobody give roles to, or take over, somebody who may do more than they.
+
+    Raises:
+        Denied: naming the role.
+    """
+    for role in roles:
+        if not {(pair.permission.name, pair.view_menu.name) for pair in role.permissions} <= viewer.permissions:
+            raise Denied(f"You cannot do this with the role {role.name}, which may do more than you.")
+
+
+def administer(viewer: User, user: User, roles: Sequence[str], active: bool, **facts: str) -> None:
+    """Change somebody's facts, roles and whether they may sign in; losing or gaining either ends their sessions.
+
+    Raises:
+        Denied: when the viewer would give more than they have, change somebody who may do more, or take the last
+            admin away.
+        Conflict: when the username or address is taken.
+    """
+    found = _roles(roles)
+    _check_rank(viewer, {*found, *user.roles})
+    if (not active or ADMIN not in roles) and _is_last_admin(user):
+        raise Denied("This is the last active admin. Make somebody else Admin first.")
+    check_free(facts["username"], facts["email"], but=user.id)
+    changed = {role.name for role in found} != {role.name for role in user.roles} or active != user.active
+    with transaction():
+        for name, value in facts.items():
+            setattr(user, name, value)
+        user.roles, user.active = found, active
+        if changed:
+            user.session_stamp = new_stamp()
+
+
+def _is_last_admin(user: User) -> bool:
+    """Tell whether nobody else could administer the site."""
+    if ADMIN not in {role.name for role in user.roles}:
+        return False
+    others = select(User.id).where(User.roles.any(Role.name == ADMIN), User.active, User.id != user.id)
+    return db.session.scalar(others.limit(1)) is None
+
+
+def set_password(user: User, password: str) -> None:
+    """Set a new password and end all sessions of the user.
+
+    Raises:
+        Invalid: when the password is weak.
+    """
+    passwords.check(password, user.username, user.email, user.first_name, user.last_name)
+    with transaction():
+        user.password, user.session_stamp = passwords.hashed(password), new_stamp()
+        user.fail_login_count, user.locked_until = 0, None
+
+
+def reset_password(viewer: User, user: User, password: str) -> None:
+    """Set somebody else's password.
+
+    Raises:
+        Denied: when the user may do more than the viewer.
+        Invalid: when the password is weak.
+    """
+    _check_rank(viewer, user.roles)
+    set_password(user, password)
+
+
+def change_password(user: User, old: str, new: str) -> None:
+    """Set one's own password; guessing the present one is slowed down as at the login.
+
+    Raises:
+        Limited: after too many wrong ones.
+        Invalid: when the old one is wrong or the new one weak.
+    """
+    if is_locked(user):
+        raise Limited("Too many wrong passwords. Wait a few minutes, then try again.")
+    if not check_password_hash(user.password, old):
+        with transaction():
+            count_failure(user)
+        raise Invalid("The present password is not right.")
+    set_password(user, new)
+
+
+def update_profile(user: User, **facts: Any) -> None:
+    """Change one's own name, address and time zone.
+
+    Raises:
+        Conflict: when somebody else has the address.
+    """
+    check_free(user.username, facts["email"], but=user.id)
+    with transaction():
+        for name, value in facts.items():
+            setattr(user, name, value)
+
+
+def count() -> int:
+    """Return how many users there are."""
+    return int(db.session.scalar(select(func.count()).select_from(User)) or 0)
