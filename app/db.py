@@ -77,11 +77,17 @@ def after_commit(callback: Callable[[], Any]) -> None:
 
 
 def engine_options(uri: str) -> dict[str, Any]:
-    """Return the engine's options for the database at `uri`."""
+    """Return the engine's options for the database at `uri`; what people typed stays out of error messages."""
+    common = {"hide_parameters": True}
     if uri.startswith("sqlite"):
         # IMMEDIATE takes the write lock at the first write: a lock taken later, after a read, cannot wait for its turn
-        return {"connect_args": {"timeout": 30, "isolation_level": "IMMEDIATE"}}
-    return {"pool_pre_ping": True, "pool_recycle": 1800, "connect_args": {"connect_timeout": 5}}
+        return common | {"connect_args": {"timeout": 30, "isolation_level": "IMMEDIATE"}}
+    return {
+        "hide_parameters": True,
+        "pool_pre_ping": True,
+        "pool_recycle": 1800,
+        "connect_args": {"connect_timeout": 5},
+    }
 
 
 def init_app(app: Flask) -> None:

@@ -26,7 +26,7 @@ class _About(logging.Filter):
 
 def _one_line(message: str) -> str:
     """Escape line breaks and other control characters."""
-    return re.sub(r"[\x00-\x08\x0a-\x1f\x7f\u2028\u2029]", lambda found: repr(found[0])[1:-1], message)
+    return re.sub(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]", lambda found: repr(found[0])[1:-1], message)
 
 
 @contextmanager
@@ -48,6 +48,9 @@ def init_app(app: Flask) -> None:
         handler.setFormatter(logging.Formatter(FORMAT))
         if not any(isinstance(known, _About) for known in handler.filters):
             handler.addFilter(_About())
+    for handler in logging.getLogger("gunicorn.access").handlers:
+        if not any(isinstance(known, _About) for known in handler.filters):
+            handler.addFilter(_About())  # gunicorn unescapes the path, line breaks and all
     root = logging.getLogger()
     if not app.testing:
         root.handlers = handlers

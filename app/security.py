@@ -9,7 +9,7 @@ from flask_appbuilder.security.sqla.manager import SecurityManager as FabSecurit
 from flask_limiter import Limiter
 from flask_login import current_user
 
-from app.errors import AppError
+from app.errors import AppError, Invalid
 from app.extensions import limiter
 from app.models.users import User
 from app.services import passwords, users_accounts
@@ -139,6 +139,17 @@ def safe_target(default: str) -> str:
     return target if is_safe_target(target) else default
 
 
+def refuse_nul() -> None:
+    """Refuse the one character that PostgreSQL does not store in an address; forms refuse it field by field.
+
+    Raises:
+        Invalid: when it is there.
+    """
+    texts = [text for name, values in request.args.lists() if name != "next" for text in (name, *values)]
+    if any("\x00" in text for text in texts):
+        raise Invalid("There are invisible control characters in this address.")
+
+
 def wall() -> Response | None:
     """Send anonymous visitors to the login page, and programs away with 401; a new page is closed unless listed."""
     if request.endpoint is None or request.endpoint in PUBLIC_ENDPOINTS or current_user.is_authenticated:
@@ -164,6 +175,7 @@ class Unauthenticated(AppError):
 def init_app(app: Flask) -> None:
     """Put the wall before every page."""
     app.before_request(wall)
+    app.before_request(refuse_nul)
 
 
 def built_in(names: Iterable[str]) -> set[str]:

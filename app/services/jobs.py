@@ -5,7 +5,7 @@ worker writes names its attempt, so that one which was thought dead cannot write
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select, true, update
@@ -131,10 +131,15 @@ def finish(
 
     Raises:
         Superseded: when another attempt has taken over.
+        Cancelled: when it succeeded although somebody had asked to stop; the transaction has to be rolled back.
     """
     values = {"status": status, "result": result, "error": error, "finished_at": utcnow(), "lease_expires_at": None}
-    if db.session.execute(update(Job).where(*_held(job_id, attempt)).values(values)).rowcount != 1:  # type: ignore[attr-defined]
+    statement = update(Job).where(*_held(job_id, attempt)).values(values).returning(Job.cancel_requested_at)
+    row = db.session.execute(statement.execution_options(synchronize_session=False)).first()
+    if row is None:
         raise Superseded
+    if status == "succeeded" and row[0] is not None:
+        raise Cancelled
 
 
 def _held(job_id: int, attempt: int) -> Sequence[ColumnElement[bool]]:
@@ -182,8 +187,20 @@ def end_abandoned() -> int:
 
 
 def to_send() -> list[Job]:
-    """Return jobs whose message was never sent, may be lost, or whose worker died."""
+    """Return jobs whose message was never sent, may be lost, or whose worker died.
+
+    A message is sent again after a minute, then after twice as long as it has waited, so that messages do not pile
+    up while no worker runs.
+    """
     now = utcnow()
     unsent = and_(Job.status == "queued", or_(Job.sent_at.is_(None), Job.sent_at < now - RESEND_AFTER))
     abandoned = and_(Job.status == "running", Job.lease_expires_at < now)
-    return list(db.session.scalars(select(Job).where(or_(unsent, abandoned)).order_by(Job.id).limit(SWEEP_SIZE)))
+    statement = select(Job).where(or_(unsent, abandoned)).order_by(Job.sent_at.is_not(None), Job.id)
+    return [job for job in db.session.scalars(statement.limit(SWEEP_SIZE)) if _is_due(job, now)]
+
+
+def _is_due(job: Job, now: datetime) -> bool:
+    """Tell whether a queued job has waited long enough since its last message."""
+    if job.status == "running" or job.sent_at is None:
+        return True
+    return now - job.sent_at >= RESEND_AFTER + (job.sent_at - job.created_at) / 2

@@ -1,6 +1,7 @@
 """Accounts: who may sign in, who may change whose, and when sessions end."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -91,12 +92,23 @@ def create(roles: Sequence[str], password: str, by: User | None = None, **facts:
     if by is not None:
         _check_rank(by, found)
     user = User(active=True, roles=found, password=passwords.hashed(password), **facts)
+    with _unique() as session:
+        session.add(user)
+    return user
+
+
+@contextmanager
+def _unique() -> Iterator[Any]:
+    """Commit; tell in a sentence when somebody else was faster with the same username or address.
+
+    Raises:
+        Conflict: see above.
+    """
     try:
         with transaction() as session:
-            session.add(user)
+            yield session
     except IntegrityError as error:
         raise Conflict("This username or email address is taken.") from error
-    return user
 
 
 def check_free(username: str, email: str, but: int | None = None) -> None:
@@ -148,7 +160,7 @@ def administer(viewer: User, user: User, roles: Sequence[str], active: bool, **f
         raise Denied("This is the last active admin. Make somebody else Admin first.")
     check_free(facts["username"], facts["email"], but=user.id)
     changed = {role.name for role in found} != {role.name for role in user.roles} or active != user.active
-    with transaction():
+    with _unique():
         for name, value in facts.items():
             setattr(user, name, value)
         user.roles, user.active = found, active
@@ -210,7 +222,7 @@ def update_profile(user: User, **facts: Any) -> None:
         Conflict: when somebody else has the address.
     """
     check_free(user.username, facts["email"], but=user.id)
-    with transaction():
+    with _unique():
         for name, value in facts.items():
             setattr(user, name, value)
 

@@ -6,13 +6,15 @@ is sent after the row is committed, and it may be lost, doubled or late without 
 
 import json
 import logging
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from celery import Celery
-from celery.exceptions import SoftTimeLimitExceeded
+from celery.exceptions import CPendingDeprecationWarning, SoftTimeLimitExceeded
 from celery.signals import setup_logging, worker_process_init, worker_ready
 from flask import Flask, current_app
+from kombu.transport.redis import Channel
 
 from app import logs
 from app.db import after_commit, transaction
@@ -104,7 +106,7 @@ def _outcome(run: Run, row: Job) -> tuple[str, dict[str, Any] | None, str | None
     except AppError as error:
         return "failed", None, error.message
     except Exception:
-        log.exception("job %s failed", row.id)
+        log.exception("job %s failed", run.job_id)  # the row cannot be read until the rollback
         return "failed", None, sentence
     finally:
         run.close()
@@ -114,8 +116,13 @@ def _end(run: Run, status: str, result: dict[str, Any] | None, error: str | None
     """Commit the end of the job with whatever its function left uncommitted; drop the latter if it failed."""
     if status != "succeeded":
         db.session.rollback()
-    with transaction():
-        jobs.finish(run.job_id, run.attempt, status, result, error)
+    try:
+        with transaction():
+            jobs.finish(run.job_id, run.attempt, status, result, error)
+    except jobs.Cancelled:
+        status = "cancelled"
+        with transaction():
+            jobs.finish(run.job_id, run.attempt, status)
     log.info("job %s %s", run.job_id, status)
 
 
@@ -132,6 +139,9 @@ def sweep() -> int:
 
 def init_app(app: Flask, schedule: Schedule) -> None:
     """Give the application its Celery instance, with a task for each declared job and each line of the schedule."""
+    # kombu fails, and the worker with it, while it gives unfinished messages back to a Redis that is gone: nobody
+    # needs them back, since the sweeper sends what did not run
+    Channel.do_restore = False
     celery = Celery(app.import_name, set_as_current=False)
     celery.conf.update(_settings(app, schedule))
     for spec in REGISTRY.values():
@@ -158,6 +168,8 @@ def _connect_signals(app: Flask) -> None:
 
     def use_our_logging(**_: Any) -> None:
         logs.init_app(app)
+        # said at each loss of the connection, about a default that will change
+        warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
     def forget_parents_connections(**_: Any) -> None:
         with app.app_context():
@@ -195,7 +207,7 @@ def _settings(app: Flask, schedule: Schedule) -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         "worker_concurrency": app.config["WORKER_CONCURRENCY"],
         "worker_max_tasks_per_child": 1000,
-        "worker_cancel_long_running_tasks_on_connection_loss": True,  # rows and leases make it safe
+        "worker_cancel_long_running_tasks_on_connection_loss": False,  # a job needs no Redis once it runs
         "worker_send_task_events": True,
         # every line of the schedule is safe to run early or twice: nothing has to be remembered in a file
         "beat_scheduler": "celery.beat.Scheduler",

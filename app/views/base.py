@@ -100,6 +100,8 @@ class RowView(History, ModelView):
                 offered = self._filters.get_search_filters().get(found[2], [])
                 if int(found[1]) >= len(offered):
                     raise Invalid("This list has no such filter.")
+                if self.datamodel.is_boolean(found[2]) and value != "y":
+                    raise Invalid("One of the filters has a value that cannot be used.")
 
     def _get_list_widget(self, filters: Any, **kwargs: Any) -> Any:
         """Add the one-box search to the filters of the list."""
@@ -241,10 +243,4 @@ class RowView(History, ModelView):
         pages = [page for page in session.get("page_history", []) if page.startswith(listing)]
         return redirect(pages[-1] if pages else listing)
 
-    def post_add_redirect(self) -> ResponseReturnValue:
-        """Go to the list after adding."""
-        return self.to_list()
-
-    def post_edit_redirect(self) -> ResponseReturnValue:
-        """Go to the list after editing."""
-        return self.to_list()
+    post_add_redirect = post_edit_redirect = to_list

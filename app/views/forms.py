@@ -100,7 +100,10 @@ class TodoForm(NewTodoForm):
 class LoginForm(FlaskForm):
     """Username or address, and password."""
 
-    username = StringField("Username or email", validators=[InputRequired("Type your username."), Length(max=320)])
+    username = StringField(
+        "Username or email",
+        validators=[InputRequired("Type your username."), no_control_characters, Length(max=320)],
+    )
     password = PasswordField("Password", validators=[InputRequired("Type your password."), Length(max=128)])
 
 

@@ -143,6 +143,8 @@ class PeopleField(Field):
         """Look the usernames up; unknown ones are named in the error and stay in the text."""
         self.text = valuelist[0] if valuelist else ""
         names = list(dict.fromkeys(name.strip() for name in re.split(r"[,;\n]", self.text) if name.strip()))
+        if "\x00" in self.text:
+            raise ValueError("There are invisible control characters in this text. Type it anew.")
         if self.single and len(names) != 1:
             raise ValueError("Name one person.")
         # who is named already may stay, even when they have left meanwhile

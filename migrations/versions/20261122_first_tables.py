@@ -272,6 +272,9 @@ def upgrade() -> None:
         batch_op.create_index("ix_attachments_by_todo", ["todo_id", "id"], unique=False)
         batch_op.create_index("ix_attachments_by_uploader", ["uploaded_by_id", "created_at"], unique=False)
 
+    # nobody signs in by a word that differs from somebody else's only by the case of its letters
+    op.create_index("uq_lower_username", "ab_user", [sa.text("lower(username)")], unique=True)
+    op.create_index("uq_lower_email", "ab_user", [sa.text("lower(email)")], unique=True)
     op.create_table(
         "ended_sessions",
         sa.Column("session_id", sa.String(length=32), nullable=False),

@@ -1,0 +1,83 @@
+"""A Redis that may fail, workers that may die, and jobs that can be stopped in the middle."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from flask import Flask
+
+from app.db import utcnow
+from app.extensions import db
+from app.models import Job
+from tests.factories import create_job
+from tests.faults.processes import Process, environment, wait_until
+from tools.valkey import Server
+
+WORKER = ["-m", "celery", "-A", "tests.faults.slow_jobs", "worker", "--loglevel", "INFO"]
+WORKER += ["--without-gossip", "--without-mingle"]
+BEAT = ["-m", "celery", "-A", "tests.faults.slow_jobs", "beat", "--loglevel", "INFO"]
+
+
+@pytest.fixture(scope="module")
+def broker(scratch: Path) -> Iterator[Server]:
+    """A Redis of its own for the tests that break it."""
+    with Server(scratch / "broken.sock", scratch / "broken") as server:
+        yield server
+
+
+@pytest.fixture
+def faulty(make_app: Callable[..., Flask], broker: Server) -> Iterator[Flask]:
+    """The application over that Redis, within its context."""
+    other = make_app(REDIS_URL=broker.url)
+    with other.app_context():
+        yield other
+        db.session.remove()
+    broker.start()
+    broker.resume()
+
+
+@pytest.fixture
+def start(
+    faulty: Flask, migrated: str, broker: Server, scratch: Path, tmp_path: Path
+) -> Iterator[Callable[..., Process]]:
+    """Returns a function that starts a worker, or beat, and waits until it is ready."""
+    started: list[Process] = []
+
+    def begin(command: list[str] = WORKER, ready: str = " ready.") -> Process:
+        process = Process(command, environment(migrated, broker.url), tmp_path / f"{len(started)}.log")
+        started.append(process)
+        process.wait_for(ready)
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+
+
+@pytest.fixture
+def slow(cast: SimpleNamespace, tmp_path: Path) -> SimpleNamespace:
+    """A job of Alice's that waits in the middle, and the gate that lets it go on."""
+    args = {"folder": str(tmp_path), "count": 4, "gate": 2}
+    job = create_job(cast.alice, name="tests.rows", args=args, sent_at=utcnow())
+
+    def pid() -> int:
+        wait_until((tmp_path / "pid").exists, "the job reached its gate")
+        return int((tmp_path / "pid").read_text())
+
+    return SimpleNamespace(job=job, pid=pid, open=(tmp_path / "go").touch)
+
+
+@pytest.fixture
+def ended(app: Flask) -> Callable[[Job], Job]:
+    """Returns a function that waits for the end of a job and returns it."""
+
+    def wait(job: Job) -> Job:
+        def final() -> Job | None:
+            found = db.session.get(Job, job.id, populate_existing=True)
+            db.session.rollback()
+            return found if found is not None and found.is_final else None
+
+        return wait_until(final, f"job {job.id} ended")
+
+    return wait

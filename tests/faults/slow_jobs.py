@@ -1,0 +1,37 @@
+"""Jobs that stop where a test wants them to, and the Celery application that a worker of the tests runs."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from app import create_app
+from app.extensions import db
+from app.models import Todo
+from app.tasks.runner import Run, job
+
+WAIT = 60  # seconds for a test to open the gate
+
+
+@job("tests.rows", title="Add rows", permission=("can_add", "Todo"), time_limit=120)
+def add_rows(run: Run, folder: str, count: int, gate: int) -> dict[str, Any]:
+    """Add a todo for each number; the first attempt waits in the middle of number `gate` until `folder/go` exists."""
+    for batch in run.batches(range(count), size=1):
+        if batch[0] == gate and run.attempt == 1:
+            wait_at_gate(Path(folder))
+        assert run.owner
+        db.session.add(Todo(owner_id=run.owner.id, title=f"Row {batch[0]}"))
+    return {"rows": count}
+
+
+def wait_at_gate(folder: Path) -> None:
+    """Say which process is here and wait."""
+    (folder / "pid.new").write_text(str(os.getpid()))
+    (folder / "pid.new").rename(folder / "pid")
+    deadline = time.monotonic() + WAIT
+    while not (folder / "go").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+celery = create_app().extensions["celery"]
+celery.conf.beat_schedule = {"jobs.sweep": {"task": "jobs.sweep", "schedule": 1}}

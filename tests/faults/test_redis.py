@@ -1,0 +1,86 @@
+"""Redis that is down, hangs, forgets or comes back: nothing is lost, pages answer."""
+
+import pytest
+from redis import Redis
+from sqlalchemy import select, update
+
+from app.db import transaction, utcnow
+from app.extensions import db
+from app.models import Job, Todo
+from app.services.jobs import RESEND_AFTER
+from app.tasks.runner import send, sweep
+from tests.factories import create_job, create_todo
+from tests.faults.conftest import BEAT
+
+
+def ask_for_export(client):
+    answer = client.send("/todos/chosen", {"action": "export"})
+    assert answer.status_code == 302
+    return client.get(answer.location).text
+
+
+@pytest.mark.parametrize("fault", ["kill", "pause"])
+def test_page_answers_and_keeps_the_job_while_redis_is_away(faulty, login, cast, broker, fault):
+    create_todo(cast.alice)
+    client = login("alice", on=faulty)
+    getattr(broker, fault)()
+    assert "The queue cannot be reached at the moment" in ask_for_export(client)
+    job = db.session.scalar(select(Job))
+    assert (job.status, job.sent_at) == ("queued", None)
+    ready = client.get("/health/ready")
+    assert ready.status_code == 200
+    assert ready.json["redis"] == "does not answer: jobs wait"
+    broker.start()
+    broker.resume()
+    assert sweep() == 1
+    assert "The queue cannot be reached" not in client.get(f"/jobs/{job.id}").text
+
+
+def test_login_works_while_redis_is_away(faulty, cast, broker):
+    broker.kill()
+    client = faulty.test_client()
+    answer = client.send("/login/", {"username": "alice", "password": "plain horse battery staple"})
+    assert answer.status_code == 302
+    assert client.get("/todos").status_code == 200
+
+
+def test_job_runs_when_redis_is_back_without_a_restart_of_anything(start, ended, faulty, login, cast, broker):
+    create_todo(cast.alice)
+    worker = start()
+    beat = start(BEAT, "beat: Starting...")
+    broker.kill()
+    ask_for_export(login("alice", on=faulty))
+    job = db.session.scalar(select(Job))
+    assert job.sent_at is None
+    db.session.rollback()
+    broker.start()
+    assert ended(job).status == "succeeded"
+    assert worker.is_running()
+    assert beat.is_running()
+
+
+def test_job_whose_message_redis_forgot_is_sent_again_when_a_worker_starts(start, ended, cast, broker, faulty):
+    job = create_job(cast.alice)
+    send(job)
+    with Redis.from_url(broker.url) as redis:
+        redis.flushall()
+    with transaction() as session:
+        session.execute(update(Job).values(sent_at=utcnow() - RESEND_AFTER))
+    start()
+    assert ended(job).status == "succeeded"
+
+
+def test_redis_that_dies_in_the_middle_of_a_job_loses_and_doubles_nothing(start, slow, ended, broker):
+    worker = start()
+    send(slow.job)
+    slow.pid()
+    broker.kill()
+    broker.start()
+    with transaction() as session:
+        session.execute(update(Job).values(lease_expires_at=utcnow() - RESEND_AFTER))
+    sweep()
+    job = ended(slow.job)
+    slow.open()
+    assert (job.status, job.attempt) == ("succeeded", 2)
+    assert worker.terminate() == 0
+    assert list(db.session.scalars(select(Todo.title).order_by(Todo.id))) == ["Row 0", "Row 1", "Row 2", "Row 3"]

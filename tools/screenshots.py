@@ -1,0 +1,192 @@
+"""Take the pictures in docs/screenshots/ from the real product with demo data: `make screenshots`."""
+
+import io
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from config import ROOT, Config
+from tools.local import end, is_healthy, spawn, url
+from tools.valkey import Server
+
+TARGET = ROOT / "docs" / "screenshots"
+BROWSERS = ("chromium", "google-chrome", "chromium-browser", "google-chrome-stable")
+ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+SCREENS: dict[str, dict[str, Any]] = {
+    # what is added to the picture's name -> Playwright's options of the screen
+    "": {"viewport": {"width": 1280, "height": 800}},
+    "-phone": {
+        "viewport": {"width": 390, "height": 844},
+        "device_scale_factor": 2,
+        "is_mobile": True,
+        "has_touch": True,
+    },
+}
+PATHS = {
+    # name of the picture -> address; todo and job are found by looking
+    "todos": "todos",
+    "todos-done": "todos?state=done",
+    "people": "users",
+    "jobs": "jobs",
+    "profile": "profile",
+    "admin-todos": "admin/todos/list/",
+    "admin-users": "admin/users/list/",
+    "admin-roles": "admin/roles/list/",
+    "error-404": "todos/1000000",
+}
+START_SECONDS = 60
+JOB_MILLISECONDS = 60_000
+
+
+@dataclass(frozen=True)
+class Site:
+    """The running product."""
+
+    url: str  # ends with a slash
+    password: str  # of admin
+
+
+def main() -> int:
+    """Write all pictures; stop everything that was started, however it ends."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` runs
+    TARGET.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="todos-") as folder,
+        running(Path(folder)) as site,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=ARGUMENTS)
+        try:
+            take_all(browser, site)
+        finally:
+            browser.close()
+    return 0
+
+
+def find_browser() -> str:
+    """Return the path of an installed browser."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    return found or sys.exit(f"There is no browser: install one of {', '.join(BROWSERS)}.")
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Site]:
+    """Run the product with a database and a Valkey of its own."""
+    with (folder / "log").open("wb") as log, Server(folder / "valkey.sock", folder, log) as valkey:
+        environment = settings(folder, valkey.url)
+        config = Config.from_env(environment)
+        output = command(environment, "tools.prepare")
+        password = next(line for line in output.splitlines() if line.startswith("Password: "))
+        command(environment, "flask", "--app", "run", "demo", "--yes")
+        processes = []
+        try:
+            for service in (("gunicorn", "run:app"), ("celery", "-A", "run", "worker")):
+                processes.append(spawn(service, environment, log))
+            deadline = time.monotonic() + START_SECONDS
+            while not is_healthy(config):
+                if time.monotonic() > deadline:
+                    sys.exit((folder / "log").read_text())
+                time.sleep(0.1)
+            yield Site(url(config), password.removeprefix("Password: "))
+        finally:
+            end(processes)
+
+
+def settings(folder: Path, redis_url: str) -> dict[str, str]:
+    """Return the environment: nothing of the developer's own settings gets into the pictures."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    return kept | {
+        "APP_ENV": "production",
+        "SECRET_KEY": secrets.token_hex(32),
+        "SQLALCHEMY_DATABASE_URI": f"sqlite:///{folder / 'todos.db'}",
+        "REDIS_URL": redis_url,
+        "PORT": str(port),
+        "SESSION_COOKIE_SECURE": "0",
+        "REGISTRATION_ENABLED": "1",
+    }
+
+
+def command(environment: dict[str, str], *arguments: str) -> str:
+    """Run a Python module to its end and return what it printed; stop if it fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    return sys.exit(done.stdout + done.stderr) if done.returncode else done.stdout
+
+
+def take_all(browser: Browser, site: Site) -> None:
+    """Take each page on each screen, as admin."""
+    desktop = open_context(browser, site, SCREENS[""])
+    sign_in(desktop, site.password)
+    paths = PATHS | find_paths(desktop)
+    state = desktop.storage_state()
+    for suffix, screen in SCREENS.items():
+        anonymous = open_context(browser, site, screen)
+        take(anonymous, "login/", f"login{suffix}")
+        context = open_context(browser, site, screen | {"storage_state": state})
+        for name, path in paths.items():
+            take(context, path, f"{name}{suffix}")
+
+
+def open_context(browser: Browser, site: Site, options: dict[str, Any]) -> BrowserContext:
+    """Return a browser that remembers nothing of the others."""
+    return browser.new_context(base_url=site.url, locale="en-US", reduced_motion="reduce", **options)
+
+
+def sign_in(context: BrowserContext, password: str) -> None:
+    """Sign in as the admin."""
+    page = context.new_page()
+    page.goto("login/")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/todos")
+    page.close()
+
+
+def find_paths(context: BrowserContext) -> dict[str, str]:
+    """Return the addresses that depend on the data: a todo with pictures, somebody busy, a finished export."""
+    page = context.new_page()
+    for address in ("todos?scope=all", "todos"):
+        page.goto(address)
+        page.get_by_role("button", name="Export").click()
+        page.get_by_role("link", name="Download").wait_for(timeout=JOB_MILLISECONDS)
+    job = page.url
+    page.goto("todos")
+    pictures = page.locator(".files a:nth-child(2) img")
+    todo = page.locator("li.todo", has=pictures).locator("a.todo-title").first.get_attribute("href") or ""
+    page.goto("users")
+    person = page.locator(".person-card h2 a").nth(1).get_attribute("href") or ""
+    page.close()
+    edit = f"admin/todos/edit/{todo.rpartition('/')[2]}"
+    return {"todo": todo, "admin-todo-edit": edit, "person": person, "job": job}
+
+
+def take(context: BrowserContext, path: str, name: str) -> None:
+    """Write one picture, with as few colours as the eye allows."""
+    page = context.new_page()
+    page.goto(path, wait_until="networkidle")
+    picture = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
+    page.close()
+    picture.convert("RGB").quantize(256).save(TARGET / f"{name}.png", optimize=True)
+    print(f"{TARGET.relative_to(ROOT)}/{name}.png", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
