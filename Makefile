@@ -16,8 +16,16 @@ help: ## List these commands.
 run: .venv/run.stamp ## Run everything on this machine; HOST=, PORT= and SCRIPT_NAME= say where.
 	@$(PY) -m tools.local
 
+# those that start processes of their own go last and one at a time: they measure memory, or wait for pages and workers
+ALONE := tests/browser tests/faults tests/attachments/test_memory.py
+
 test: .venv/dev.stamp ## Run the tests; ARGS="tests/todos -k archive" picks some.
+ifdef ARGS
 	$(PY) -m pytest $(ARGS)
+else
+	$(PY) -m pytest --numprocesses=auto $(ALONE:%=--ignore=%)
+	$(PY) -m pytest $(ALONE)
+endif
 
 lint: .venv/dev.stamp ## Check style, format and types.
 	$(PY) -m ruff check .
