@@ -135,7 +135,7 @@ def finish(
     """
     values = {"status": status, "result": result, "error": error, "finished_at": utcnow(), "lease_expires_at": None}
     statement = update(Job).where(*_held(job_id, attempt)).values(values).returning(Job.cancel_requested_at)
-    row = db.session.execute(statement.execution_options(synchronize_session=False)).first()
+    row = db.session.execute(statement).first()
     if row is None:
         raise Superseded
     if status == "succeeded" and row[0] is not None:

@@ -1,5 +1,6 @@
 """The REST API: todos to read, with the row rule of the pages."""
 
+import json
 from typing import Any
 
 import prison
@@ -15,6 +16,16 @@ from app.views.rows import Rows, Visible
 
 LONGEST_QUERY = 4000  # characters
 LAST_PAGE = 10_000_000
+
+
+def parsed(text: str) -> Any:
+    """Read Rison, or the JSON that Swagger UI sends; None if it is neither."""
+    for read in (prison.loads, json.loads):
+        try:
+            return read(text)
+        except (prison.decoder.ParserException, IndexError, TypeError, ValueError, RecursionError):
+            continue
+    return None
 
 
 class TodoApi(ModelRestApi):
@@ -41,12 +52,9 @@ class TodoApi(ModelRestApi):
     def check_query(self) -> None:
         """Refuse a query that FAB cannot read and would fail on."""
         text = request.args.get("q", "")
-        try:
-            query = prison.loads(text) if text else {}
-        except (prison.decoder.ParserException, IndexError, TypeError, ValueError, RecursionError) as error:
-            raise Invalid("The query q is not valid Rison.") from error
+        query = parsed(text) if 0 < len(text) <= LONGEST_QUERY else {}
         if len(text) > LONGEST_QUERY or not isinstance(query, dict):
-            raise Invalid("The query q has to be a Rison object of moderate length.")
+            raise Invalid("The query q has to be an object in Rison or JSON, of moderate length.")
         page = query.get("page", 0)
         if not isinstance(page, int) or not 0 <= page <= LAST_PAGE:
             raise Invalid(f"page has to be a whole number from 0 to {LAST_PAGE}.")

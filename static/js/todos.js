@@ -5,8 +5,8 @@ for (const form of document.querySelectorAll("form[data-tick]")) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const button = form.querySelector("button");
-    if (button.disabled) return;
-    button.disabled = true;
+    if (form.dataset.busy) return; // not disabled: that would take the focus away
+    form.dataset.busy = "1";
     try {
       const answer = await fetch(form.action, {
         method: "POST", body: new FormData(form), headers: { Accept: "application/json" }, redirect: "manual",
@@ -16,7 +16,7 @@ for (const form of document.querySelectorAll("form[data-tick]")) {
       form.closest("[data-todo]").classList.toggle("complete", complete);
       button.setAttribute("aria-pressed", String(complete));
       form.elements.complete.value = complete ? "0" : "1";
-      button.disabled = false;
+      delete form.dataset.busy;
     } catch {
       form.submit(); // the page that comes back says what is wrong
     }

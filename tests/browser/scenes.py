@@ -1,0 +1,73 @@
+"""Every page, full of the same words, for tests that visit them all."""
+
+from datetime import timedelta
+
+from app.services.users import today
+from tests.browser.sites import Site, find
+from tests.factories import create_attachment, create_job, create_todo
+
+ANONYMOUS_PAGES = ("login/", "register")
+USER_PAGES = (
+    "todos",
+    "todos?state=done",
+    "todos?q=zebra",
+    "todos/{todo}",
+    "todos/{shared}",
+    "users",
+    "users?q=zebra",
+    "users/{person}",
+    "jobs",
+    "jobs/{job}",
+    "profile",
+    "nowhere",
+)
+ADMIN_PAGES = (
+    "todos",
+    "todos?scope=all",
+    "users/{person}",
+    "jobs?scope=all",
+    "admin/todos/list/",
+    "admin/todos/list/?_flt_0_title=W",
+    "admin/todos/add",
+    "admin/todos/edit/{todo}",
+    "admin/todos/show/{todo}",
+    "admin/todos/assign?id={todo}&id={shared}",
+    "admin/users/list/",
+    "admin/users/add",
+    "admin/users/edit/{person}",
+    "admin/users/show/{person}",
+    "admin/users/password/{person}",
+    "admin/roles/list/",
+    "admin/roles/add",
+    "admin/roles/edit/1",
+    "admin/roles/show/1",
+    "admin/permissions/list/",
+    "admin/jobs/list/",
+    "admin/jobs/show/{job}",
+    "admin/nowhere",
+    "swagger/v1",
+)
+
+
+def build(site: Site, text: str, name: str, file_name: str) -> dict[str, list[str]]:
+    """Add people of this name with todos, files and jobs that carry the text; return what a member and an admin see."""
+    names = {"first_name": name, "last_name": name}
+    member, admin = site.add_person("Member", **names), site.add_person("Admin", **names)
+    with site.app.app_context():
+        alice, ada = find(member), find(admin)
+        day = today(alice)
+        rich = {"notes": text * 3, "assignees": [alice, ada]}
+        todo = create_todo(alice, text, due_on=day - timedelta(3), priority=0, **rich)
+        shared = create_todo(ada, text, due_on=day, priority=1, **rich)
+        create_todo(alice, text, due_on=day + timedelta(90), priority=3)
+        create_todo(alice, text, complete=True, assignees=[ada])
+        for owned in (todo, shared):
+            create_attachment(owned, name=file_name)
+            create_attachment(owned, name=file_name, kind="text/plain")
+        job = create_job(alice, "failed", error=text)
+        create_job(ada, "failed", error=text)
+        ids = {"todo": todo.id, "shared": shared.id, "person": alice.id, "job": job.id}
+    return {
+        member: [page.format(**ids) for page in USER_PAGES],
+        admin: [page.format(**ids) for page in ADMIN_PAGES],
+    }

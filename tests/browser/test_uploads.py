@@ -1,0 +1,118 @@
+"""Files in forms: dropped, taken back, refused, large, interrupted."""
+
+from pathlib import Path
+
+from playwright.sync_api import FilePayload, Page, expect
+
+from tests.browser.helpers import choose_person, drop, png, sign_in, todo
+from tests.browser.sites import Site
+from tests.browser.watch import Watch
+
+PROGRAM: FilePayload = {"name": "invoice.pdf", "mimeType": "application/pdf", "buffer": b"MZ\x90\x00" + bytes(4000)}
+PICTURE: FilePayload = {"name": "good.png", "mimeType": "image/png", "buffer": png()}
+SLOW_NETWORK = {
+    "offline": False,
+    "latency": 0,
+    "downloadThroughput": -1,
+    "uploadThroughput": 12 << 20,
+}  # bytes a second
+
+
+def test_refused_file_is_named_and_everything_else_is_kept(page: Page, site: Site, watch: Watch):
+    site.add_person(first_name="Bartholomew")
+    sign_in(page, site.add_person())
+    watch.expect(400)
+    fill_with(page, "File the invoice", PROGRAM, PICTURE)
+    people = page.get_by_role("combobox", name="Assigned to")
+    choose_person(people, "Bartholomew")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("alert")).to_contain_text("invoice.pdf is not an accepted type")
+    expect(page.get_by_role("alert")).not_to_contain_text("good.png")
+    expect(page.locator(".upload-waiting")).to_contain_text("good.png")
+    expect(page.get_by_label("Title of the new todo")).to_have_value("File the invoice")
+    expect(page.locator(".chip")).to_have_count(1)
+    expect(people).to_have_count(1)
+    page.get_by_role("button", name="Add").click()
+    expect(todo(page, "File the invoice").locator(".file")).to_have_attribute(
+        "title", f"good.png, {len(PICTURE['buffer'])} bytes"
+    )
+    expect(todo(page, "File the invoice").locator(".person")).to_have_count(1)
+
+
+def test_waiting_file_survives_a_second_refusal_on_the_todos_own_page(page: Page, site: Site, watch: Watch):
+    owner = site.add_person()
+    number = site.add_todo(owner, "File the invoice")
+    sign_in(page, owner)
+    watch.expect(400)
+    page.goto(f"todos/{number}")
+    page.get_by_label("Notes").fill("Both of them")
+    for waiting in (["good.png"], ["good.png", "good.png"]):
+        page.get_by_label("Files").set_input_files([PROGRAM, PICTURE])
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator(".upload-waiting")).to_have_count(len(waiting))
+        expect(page.get_by_role("alert")).to_contain_text("invoice.pdf is not an accepted type")
+    expect(page.get_by_label("Notes")).to_have_value("Both of them")
+    page.get_by_role("button", name="Save").click()
+    expect(todo(page, "File the invoice").locator(".file")).to_have_count(2)
+
+
+def test_dropped_file_can_be_taken_back(page: Page, site: Site):
+    sign_in(page, site.add_person())
+    area = page.get_by_label("Title of the new todo")
+    area.fill("Sort the pictures")
+    drop(area, ("one.png", "image/png", png()), ("two.png", "image/png", png(50)))
+    drop(area, ("three.png", "image/png", png(60)))
+    page.get_by_role("button", name="Do not attach two.png").click()
+    page.get_by_role("button", name="Add").click()
+    files = todo(page, "Sort the pictures").locator(".file")
+    expect(files).to_have_count(2)
+    assert [files.nth(n).get_attribute("title").split(",")[0] for n in range(2)] == ["one.png", "three.png"]
+
+
+def test_file_is_replaced(page: Page, site: Site):
+    owner = site.add_person()
+    number = site.add_todo(owner, "Renew the picture")
+    sign_in(page, owner)
+    page.goto(f"todos/{number}")
+    page.get_by_label("Files").set_input_files(PICTURE)
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("link", name="Renew the picture").click()
+    page.get_by_text("Replace", exact=True).click()
+    page.get_by_label("Replace good.png").set_input_files(PICTURE | {"name": "better.png"})
+    page.get_by_role("button", name="Save").click()
+    expect(todo(page, "Renew the picture").locator(".file")).to_have_attribute(
+        "title", f"better.png, {len(PICTURE['buffer'])} bytes"
+    )
+
+
+def test_progress_is_shown_while_a_large_file_is_sent(page: Page, site: Site, tmp_path: Path):
+    (tmp_path / "log.txt").write_bytes(b"0123456789abcde\n" * (20 << 16))
+    sign_in(page, site.add_person())
+    fill_with(page, "Read the log", tmp_path / "log.txt")
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", SLOW_NETWORK)
+    progress = page.get_by_role("progressbar", name="Upload")
+    expect(progress).to_be_hidden()
+    page.get_by_role("button", name="Add").click()
+    expect(progress).to_be_visible()
+    page.wait_for_function(
+        "() => { const bar = document.querySelector('.upload-progress'); return bar && bar.value > 20 }"
+    )
+    expect(todo(page, "Read the log").locator(".file")).to_have_attribute("title", "log.txt, 20 MB")
+
+
+def test_interrupted_upload_keeps_text_and_files(page: Page, site: Site, watch: Watch):
+    sign_in(page, site.add_person())
+    watch.expect("net::ERR_INTERNET_DISCONNECTED")
+    fill_with(page, "Send it from the train", PICTURE)
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("alert")).to_contain_text("The upload was interrupted.")
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Add").click()
+    expect(todo(page, "Send it from the train").locator(".file")).to_have_count(1)
+
+
+def fill_with(page: Page, title: str, *files: FilePayload | Path) -> None:
+    page.get_by_label("Title of the new todo").fill(title)
+    page.get_by_text("Due date, people, files").click()
+    page.get_by_label("Files").set_input_files(list(files))
