@@ -60,8 +60,8 @@ class AccountPages(Page):
     @expose("/logout", methods=["POST"])
     def logout(self) -> ResponseReturnValue:
         """Sign out; a copy of the cookie is worthless from now on."""
-        if current_user.is_authenticated:
-            users_accounts.end_session(session.get("id", ""))
+        if session.get("id"):
+            users_accounts.end_session(session["id"])
         logout_user()
         session.clear()
         return redirect(url_for(".login"))
