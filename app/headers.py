@@ -6,6 +6,7 @@ Our own few lines instead of Flask-Talisman: two policies by path and a nonce ar
 import secrets
 
 from flask import Flask, Response, abort, current_app, g, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from werkzeug.sansio.utils import host_is_trusted
 
 BASE = (
@@ -16,6 +17,19 @@ SITE = BASE + "script-src 'self'; style-src 'self'"
 # Flask-AppBuilder's templates have inline scripts, which carry the nonce, and inline styles, which cannot
 ADMIN = BASE + "script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'"
 ADMIN_PATHS = ("/admin", "/swagger")
+FILES = ("static", "appbuilder.static")
+
+
+class Sessions(SecureCookieSessionInterface):
+    """Flask's sessions, but files that anybody may keep carry nobody's cookie.
+
+    One that arrives late would also bring a session back that has just ended.
+    """
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Set the cookie on pages only."""
+        if request.endpoint not in FILES:
+            super().save_session(app, session, response)
 
 
 def csp_nonce() -> str:
@@ -48,7 +62,7 @@ def secure(response: Response) -> Response:
     headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
     if request.is_secure:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-    is_file = request.endpoint in ("static", "appbuilder.static") and response.status_code < 400
+    is_file = request.endpoint in FILES and response.status_code < 400
     if not is_file:
         headers.setdefault("Cache-Control", "no-store")
     return response
@@ -56,6 +70,7 @@ def secure(response: Response) -> Response:
 
 def init_app(app: Flask) -> None:
     """Check hosts before, and add headers after, every request."""
+    app.session_interface = Sessions()
     app.before_request(refuse_unknown_host)
     app.after_request(secure)
     app.jinja_env.globals["csp_nonce"] = csp_nonce

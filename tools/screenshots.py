@@ -169,8 +169,10 @@ def find_paths(context: BrowserContext) -> dict[str, str]:
         page.get_by_role("link", name="Download").wait_for(timeout=JOB_MILLISECONDS)
     job = page.url
     page.goto("todos")
-    pictures = page.locator(".files a:nth-child(2) img")
-    todo = page.locator("li.todo", has=pictures).locator("a.todo-title").first.get_attribute("href") or ""
+    rows = page.locator("li.todo")
+    for lively in (".excerpt", ".files a:nth-child(2) img", ".people a"):
+        rows = rows.filter(has=page.locator(lively))
+    todo = rows.locator("a.todo-title").first.get_attribute("href") or ""
     page.goto("users")
     person = page.locator(".person-card h2 a").nth(1).get_attribute("href") or ""
     page.close()

@@ -149,7 +149,7 @@ def _times(rng: Random, now: datetime) -> dict[str, Any]:
     if due and is_past:
         created = datetime.combine(due, time(9), UTC) - timedelta(days=rng.uniform(2, 30))
     completed = None
-    if rng.random() < (0.88 if is_past else 0.17):
+    if rng.random() < (0.9 if is_past else 0.24):
         completed = created + (now - created) * rng.uniform(0.1, 0.95)
         if due and is_past:
             completed = min(completed, datetime.combine(due, time(16), UTC) + timedelta(hours=rng.uniform(-40, 40)))

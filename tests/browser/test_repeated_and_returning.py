@@ -57,7 +57,6 @@ def test_tick_after_the_session_ended_leads_to_the_login_page(page: Page, site: 
     expect(page.get_by_text("Reload the page and try again")).to_be_visible()
 
 
-@pytest.mark.skip(reason="known gap: static files are still answered with a session cookie")
 @ONE_SITE
 def test_files_that_anybody_may_keep_carry_no_session(page: Page, site: Site):
     sign_in(page, site.add_person())
