@@ -162,6 +162,8 @@ class Config:
     REGISTRATION_ENABLED: bool = setting(switch, "Let visitors register as Member", "0", development="1")
     LOGIN_LIMIT: str = setting(text, "Login and registration attempts per address", "20 per minute")
     MAX_UPLOAD_MB: int = setting(whole(1, 2048), "Largest file that may be attached, in MiB", "25")
+    USER_QUOTA_MB: int = setting(whole(1, 1_000_000), "Space for all files that one person uploads, in MiB", "2000")
+    TODO_QUOTA_MB: int = setting(whole(1, 100_000), "Space for all files of one todo, in MiB", "200")
     MAX_IMAGE_MEGAPIXELS: int = setting(whole(1, 500), "Largest image, in millions of pixels", "64")
     UPLOAD_TYPES: tuple[str, ...] = setting(
         words(*UPLOAD_TYPES), "Types of files that may be attached, found in their content", ",".join(UPLOAD_TYPES)

@@ -16,6 +16,7 @@ from app.models.attachments import CHUNK_SIZE, ORIGINAL, THUMBNAIL, Attachment, 
 from app.models.jobs import Job
 from app.models.todos import Todo
 from app.models.users import User
+from app.services import quotas
 
 
 @dataclass
@@ -77,9 +78,16 @@ def store(
 
 
 def stage(viewer: User, stream: BinaryIO, name: str, content_type: str) -> Attachment:
-    """Keep an upload until the form that it came with can be saved."""
+    """Keep an upload until the form that it came with can be saved.
+
+    Raises:
+        Invalid: when the viewer's space is full; nothing is kept.
+    """
     with transaction():
-        return store(stream, name, content_type, uploader_id=viewer.id)
+        row = store(stream, name, content_type, uploader_id=viewer.id)
+        db.session.flush()
+        quotas.check_person(viewer.id)
+        return row
 
 
 def staged(viewer: User, ids: Sequence[int]) -> list[Attachment]:
@@ -95,12 +103,19 @@ def staged(viewer: User, ids: Sequence[int]) -> list[Attachment]:
 
 
 def attach(todo: Todo, files: Files | None) -> None:
-    """Do what a form wants with the files of a todo, within its transaction."""
+    """Do what a form wants with the files of a todo, within its transaction.
+
+    Raises:
+        Invalid: when they are too large together.
+    """
     if files is None:
         return
     for attachment in [row for row in todo.attachments if row.id in files.removed]:
         todo.attachments.remove(attachment)
     todo.attachments.extend(files.added)
+    if files.added:
+        db.session.flush()
+        quotas.check_todo(todo.id)
 
 
 def save_thumbnail(attachment_id: int, data: bytes) -> None:

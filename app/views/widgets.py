@@ -13,7 +13,7 @@ from wtforms import Field, ValidationError
 from app.errors import AppError, Invalid
 from app.models.attachments import Attachment
 from app.models.users import User
-from app.services import attachments, uploads, users
+from app.services import attachments, quotas, uploads, users
 
 
 class Skin:
@@ -81,6 +81,11 @@ class UploadField(Field):
                     self.data.removed |= {replaced} if replaced else set()
         self.data.added = [file for file in self.waiting if file.id not in self.data.removed]
         self.waiting = self.data.added
+        kept = [file for file in self.current if file.id not in self.data.removed]
+        try:
+            quotas.check_size(sum(file.size for file in (*kept, *self.waiting)) if self.waiting else 0)
+        except Invalid as error:
+            refused.append(error.message)
         if refused:
             raise ValidationError(" ".join(refused))
 
