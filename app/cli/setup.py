@@ -1,14 +1,12 @@
-"""Commands for ops, beside those of `flask fab` and `flask db`."""
+"""Commands that make a new or upgraded site ready: roles, a first admin, invented people."""
 
 import secrets
 
 import click
-from flask import Flask, current_app
+from flask import current_app
 from flask.cli import with_appcontext
 
 from app.errors import AppError
-from app.extensions import db
-from app.models import Todo, User
 from app.security import declared, role_grants, site
 from app.services import demo, permissions, users_accounts
 
@@ -62,10 +60,3 @@ def fill_demo(password: str | None, yes: bool) -> None:
     click.echo(f"Added 50 people, {demo.TODOS:,} todos and {demo.FILES} files. One of the people: {username}")
     if password is None:
         click.echo(f"Password of all of them: {chosen}")
-
-
-def init_app(app: Flask) -> None:
-    """Add the commands, and the names of `flask shell`."""
-    for command in (sync, first_admin, fill_demo):
-        app.cli.add_command(command)
-    app.shell_context_processor(lambda: {"app": app, "db": db, "Todo": Todo, "User": User})
