@@ -1,13 +1,14 @@
 """Every setting of the application: name, type, default and check."""
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from dotenv import dotenv_values
+from dotenv import dotenv_values, find_dotenv
 
 from config_readers import choice, database_uri, prefix, redis_url, secret_key, switch, text, whole, words
 
@@ -97,20 +98,27 @@ class Config:
         Raises:
             ConfigError: with one line for each setting that is missing or wrong.
         """
-        given = dict(os.environ if environ is None else environ)
-        if environ is None:
-            file = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value is not None}
-            if (file | given).get("APP_ENV") == "development":
-                given = file | given
+        given = surroundings() if environ is None else dict(environ)
         given.update(overrides)
         problems: list[str] = []
         lenient = given.get("APP_ENV", "production").strip().lower() in ENVIRONMENTS[1:]
         values = {f.name: _value(f.name, f.metadata["setting"], given, lenient, problems) for f in fields(cls)}
         if not lenient and values["SECRET_KEY"] == DEVELOPMENT_KEY:
             problems.append("SECRET_KEY is the development key: make your own")
+        if environ is None and not lenient and (taken := taken_by_flask()):
+            problems.append(f".env is for development: remove it, or set FLASK_SKIP_DOTENV=1, or `flask` reads {taken}")
         if problems:
             raise ConfigError("The settings cannot be used:\n" + "\n".join(f"  - {p}" for p in problems))
         return cls(**values)
+
+    def origin(self, name: str) -> str:
+        """Say where a setting of this process comes from: `environment`, `.env`, `NAME_FILE` or `default`."""
+        given = surroundings()
+        if given.get(f"{name}_FILE") and type(self).__dataclass_fields__[name].metadata["setting"].secret:
+            return f"{name}_FILE"
+        if name in given:
+            return ".env" if _file().get(name) == given[name] else "environment"
+        return "default"
 
     def flask(self) -> dict[str, Any]:
         """Return the settings, and those of Flask and its extensions that follow from them."""
@@ -141,6 +149,27 @@ class Config:
             "FAB_BASE_TEMPLATE": "admin/base.html",
             "APP_NAME": "Todos",
         }
+
+
+def surroundings() -> dict[str, str]:
+    """Return the environment, in development over what stands in `.env`."""
+    both = _file() | os.environ
+    return both if both.get("APP_ENV") == "development" else dict(os.environ)
+
+
+def taken_by_flask() -> str:
+    """Name the settings that the command `flask` took from a `.env`: it does so in production too, and nothing else."""
+    skips = os.environ.get("FLASK_SKIP_DOTENV", "").lower() not in ("", "0", "false", "no")
+    if skips or "flask" not in Path(sys.argv[0]).parts[-2:]:
+        return ""
+    file = dotenv_values(find_dotenv(usecwd=True))
+    names = {setting.name + end for setting in fields(Config) for end in ("", "_FILE")}
+    return ", ".join(sorted(name for name in names & set(file) if os.environ.get(name) == file[name]))
+
+
+def _file() -> dict[str, str]:
+    """Return what stands in `.env`."""
+    return {name: value for name, value in dotenv_values(ROOT / ".env").items() if value is not None}
 
 
 def _value(name: str, known: Setting, given: Mapping[str, str], lenient: bool, problems: list[str]) -> Any:

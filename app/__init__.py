@@ -26,6 +26,7 @@ def create_app(config: Config | None = None) -> Flask:
         instance_path=str(ROOT),
     )
     app.config.from_mapping(config.flask())
+    app.extensions["settings"] = config
     logs.init_app(app)
     db.init_app(app)
     extensions.migrate.init_app(app, db.db, directory=str(ROOT / "migrations"))

@@ -5,12 +5,12 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from flask import Flask, Response, current_app, redirect, request, session, url_for
-from flask_appbuilder.security.sqla.manager import SecurityManager as FabSecurityManager
 from flask_limiter import Limiter
 from flask_login import current_user
 
 from app.errors import AppError, Invalid
 from app.extensions import limiter
+from app.fab_commands import CommandSecurityManager
 from app.models.users import User
 from app.services import passwords, users_accounts
 from app.services.permissions import Grant, load_user
@@ -78,7 +78,7 @@ def role_grants(everything: set[Grant]) -> dict[str, set[Grant]]:
     return found
 
 
-class SecurityManager(FabSecurityManager):
+class SecurityManager(CommandSecurityManager):
     """Flask-AppBuilder's, with permissions read once a request and one password policy for all ways."""
 
     def load_user(self, pk: str) -> User | None:

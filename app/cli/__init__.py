@@ -2,7 +2,9 @@
 
 from flask import Flask
 
+from app.cli.settings import settings
 from app.cli.setup import fill_demo, first_admin, sync
+from app.cli.users import users
 from app.extensions import db
 from app.models import Todo, User
 
@@ -12,6 +14,8 @@ COMMANDS = (
     sync,
     first_admin,
     fill_demo,
+    users,
+    settings,
 )
 
 

@@ -156,7 +156,7 @@ def administer(viewer: User, user: User, roles: Sequence[str], active: bool, **f
     """
     found = _roles(roles)
     _check_rank(viewer, {*found, *user.roles})
-    if (not active or ADMIN not in roles) and _is_last_admin(user):
+    if (not active or ADMIN not in roles) and is_last_admin(user):
         raise Denied("This is the last active admin. Make somebody else Admin first.")
     check_free(facts["username"], facts["email"], but=user.id)
     changed = {role.name for role in found} != {role.name for role in user.roles} or active != user.active
@@ -168,7 +168,7 @@ def administer(viewer: User, user: User, roles: Sequence[str], active: bool, **f
             user.session_stamp = new_stamp()
 
 
-def _is_last_admin(user: User) -> bool:
+def is_last_admin(user: User) -> bool:
     """Tell whether nobody else could administer the site."""
     if ADMIN not in {role.name for role in user.roles}:
         return False
