@@ -18,17 +18,18 @@ SITE = BASE + "script-src 'self'; style-src 'self'"
 ADMIN = BASE + "script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'"
 ADMIN_PATHS = ("/admin", "/swagger")
 FILES = ("static", "appbuilder.static")
+UNATTENDED = "NotificationPages.unread"  # asked by a script while nobody is at the keyboard
 
 
 class Sessions(SecureCookieSessionInterface):
-    """Flask's sessions, but files that anybody may keep carry nobody's cookie.
+    """Flask's sessions, but files that anybody may keep carry nobody's cookie, and the bell's script no newer one.
 
-    One that arrives late would also bring a session back that has just ended.
+    A file that arrives late would bring a session back that has just ended; the script would keep one alive for ever.
     """
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Set the cookie on pages only."""
-        if request.endpoint not in FILES:
+        if request.endpoint not in (*FILES, UNATTENDED):
             super().save_session(app, session, response)
 
 

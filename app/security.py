@@ -20,6 +20,7 @@ MEMBER = {
     "Todo": "list show add edit delete share export",
     "Attachment": "show",
     "Job": "list show cancel",
+    "Notification": "list read",
     "Person": "list show lookup",
     "Profile": "edit",
     "SwaggerView": "show",

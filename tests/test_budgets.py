@@ -27,6 +27,8 @@ BUDGET = {
     "/jobs?scope=all": 3,
     "/jobs/{job}": 3,
     "/jobs/{job}/state": 2,
+    "/notifications": 2,
+    "/notifications/unread": 1,
     "/profile": 2,
     "/files/{file}": 3,
     "/admin/todos/list/": 5,

@@ -17,9 +17,11 @@ from sqlalchemy import ScalarSelect, delete, exists, false, func, insert, select
 
 from app.db import transaction
 from app.extensions import db
+from app.models.notifications import Notification
 from app.models.users import EndedSession, User
 
 Grant = tuple[str, str]  # permission, what it is on
+UNREAD_CAP = 100  # notifications are counted up to this
 SYNC_LOCK = 0x70D05  # an arbitrary number that names the lock in PostgreSQL
 
 
@@ -49,14 +51,24 @@ def _granted_to(user_id: int) -> ScalarSelect[Any]:
     return select(func.aggregate_strings(granted.c.grant, "\n")).scalar_subquery()
 
 
+def _unread_by(user_id: int) -> ScalarSelect[int]:
+    """Return how many notifications wait for a person; every page shows it, so it comes with the person."""
+    some = select(Notification.id).where(Notification.user_id == user_id, Notification.read_at.is_(None))
+    return select(func.count()).select_from(some.limit(UNREAD_CAP).subquery()).scalar_subquery()
+
+
 def load_user(user_id: int, session_id: str = "") -> User | None:
-    """Return the active user with `permissions`, read afresh, or None if the user is gone or the session ended."""
+    """Return the active user, read afresh, or None if the user is gone or the session ended.
+
+    The user has `permissions`, and `unread`: how many notifications wait, at most UNREAD_CAP.
+    """
     ended = exists().where(EndedSession.session_id == session_id)
-    statement = select(User, _granted_to(user_id)).where(User.id == user_id, User.active, ~ended)
+    statement = select(User, _granted_to(user_id), _unread_by(user_id)).where(User.id == user_id, User.active, ~ended)
     row = db.session.execute(statement.execution_options(populate_existing=True)).first()
     if row is None:
         return None
-    user, granted = row
+    user, granted, unread = row
+    user.unread = unread
     user.permissions = frozenset(tuple(line.split("\t")) for line in (granted or "").split("\n") if line)
     return user
 

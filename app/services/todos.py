@@ -1,6 +1,6 @@
 """Todos: everything that is done to them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, insert, select, update
@@ -11,6 +11,7 @@ from app.errors import Conflict, Denied, NotFound
 from app.extensions import db
 from app.models.todos import Todo, todo_assignees
 from app.models.users import User
+from app.services import notifications
 from app.services.attachments import Files, attach
 from app.services.permissions import can
 from app.services.todos_lists import LOADED
@@ -54,6 +55,8 @@ def create(viewer: User, files: Files | None = None, **fields: Any) -> Todo:
     with transaction() as session:
         session.add(todo)
         attach(todo, files)
+        session.flush()
+        _tell_assigned(viewer, todo.id, todo.assignees)
     return todo
 
 
@@ -94,11 +97,13 @@ def update_todo(viewer: User, todo: Todo, version: str | int | None, files: File
         Denied, Conflict: see `check_change`; nothing is changed.
     """
     check_change(viewer, todo, version, fields)
+    before = set(todo.assignees)
     try:
         with transaction():
             for name, value in fields.items():
                 setattr(todo, name, value)
             attach(todo, files)
+            _tell_assigned(viewer, todo.id, set(todo.assignees) - before)
     except StaleDataError as error:
         raise Conflict(STALE) from error
 
@@ -134,11 +139,20 @@ def assign(viewer: User, ids: Sequence[int], people: Sequence[User]) -> list[int
     mine = and_(Todo.id.in_(ids), Todo.deleted_at.is_(None), deletable_by(viewer))
     with transaction() as session:
         changed = _change_within(session, mine)
-        session.execute(delete(todo_assignees).where(todo_assignees.c.todo_id.in_(changed)))
-        rows = [{"todo_id": todo_id, "user_id": person.id} for todo_id in changed for person in people]
-        if rows:
-            session.execute(insert(todo_assignees), rows)
+        which = todo_assignees.c.todo_id.in_(changed)
+        before = {tuple(row) for row in session.execute(select(todo_assignees).where(which))}
+        session.execute(delete(todo_assignees).where(which))
+        after = [(todo_id, person.id) for todo_id in changed for person in people]
+        if after:
+            session.execute(insert(todo_assignees), [{"todo_id": row[0], "user_id": row[1]} for row in after])
+        new = [{"todo_id": row[0], "user_id": row[1]} for row in after if row not in before and row[1] != viewer.id]
+        notifications.add([{"kind": "assigned", "actor": viewer.get_full_name(), **row} for row in new])
     return changed
+
+
+def _tell_assigned(viewer: User, todo_id: int, people: Iterable[User]) -> None:
+    """Tell people that they were assigned to a todo."""
+    notifications.tell([person.id for person in people], "assigned", by=viewer, todo_id=todo_id)
 
 
 def _change(which: ColumnElement[bool], **values: Any) -> list[int]:

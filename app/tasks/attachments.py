@@ -11,7 +11,7 @@ from app.services import attachments, thumbnails
 from app.tasks.declare import Run, job
 
 
-@job("attachments.thumbnail", title="Draw thumbnails", permission=None, time_limit=120)
+@job("attachments.thumbnail", title="Draw thumbnails", permission=None, time_limit=120, told=False)
 def draw_thumbnails(run: Run, ids: list[int]) -> dict[str, Any]:
     """Draw the small pictures of newly attached images; one that cannot be drawn stays a plain file."""
     problems: list[str] = []

@@ -30,6 +30,7 @@ class Spec:
     key: KeyFunction
     time_limit: int
     function: Callable[..., dict[str, Any]]
+    told: bool
 
 
 def job(
@@ -39,6 +40,7 @@ def job(
     permission: tuple[str, str] | None,
     key: KeyFunction = same_work,
     time_limit: int = 300,
+    told: bool = True,
 ) -> Callable[[Callable[..., dict[str, Any]]], Spec]:
     """Declare a job.
 
@@ -48,10 +50,11 @@ def job(
         permission: what the starter needs, when submitting and again when it starts; None for the system's own.
         key: the idempotency key from the owner's id and the arguments; None for work that may run twice.
         time_limit: seconds after which it fails.
+        told: whether its owner is notified of its end.
     """
 
     def declare(function: Callable[..., dict[str, Any]]) -> Spec:
-        spec = Spec(name, title, permission, key, time_limit, function)
+        spec = Spec(name, title, permission, key, time_limit, function, told)
         REGISTRY[name] = spec
         return spec
 
@@ -66,6 +69,7 @@ class Run:
     attempt: int
     owner: User | None
     done: int = 0
+    told: bool = False
     _walk: Generator[Any, None, None] | None = None
 
     def batches(self, items: Sequence[T], size: int = 100, resume: bool = True) -> Iterator[Sequence[T]]:

@@ -22,7 +22,7 @@ from app.errors import AppError, Denied
 from app.extensions import db
 from app.models.jobs import Job
 from app.models.users import User
-from app.services import jobs
+from app.services import jobs, notifications
 from app.services.permissions import can, load_user
 from app.tasks.declare import REGISTRY, Run, Spec, job
 
@@ -76,7 +76,8 @@ def execute(job_id: int) -> None:
     if row is None:
         log.info("job %s is not to be had", job_id)
         return
-    run = Run(row.id, row.attempt, load_user(row.owner_id) if row.owner_id else None, row.progress_done)
+    told = row.name in REGISTRY and REGISTRY[row.name].told
+    run = Run(row.id, row.attempt, load_user(row.owner_id) if row.owner_id else None, row.progress_done, told)
     log.info("job %s %s starts, attempt %s", row.id, row.name, row.attempt)
     try:
         _end(run, *_outcome(run, row))
@@ -119,6 +120,8 @@ def _end(run: Run, status: str, result: dict[str, Any] | None, error: str | None
     try:
         with transaction():
             jobs.finish(run.job_id, run.attempt, status, result, error)
+            if run.owner and run.told and status != "cancelled":
+                notifications.tell([run.owner.id], "job", key=f"job:{run.job_id}", job_id=run.job_id)
     except jobs.Cancelled:
         status = "cancelled"
         with transaction():

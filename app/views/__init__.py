@@ -9,6 +9,7 @@ from app.views import filters, widgets
 from app.views.api import TodoApi
 from app.views.attachments import AttachmentPages
 from app.views.jobs import JobAdmin, JobPages
+from app.views.notifications import NotificationPages
 from app.views.pages import Index, health_pages
 from app.views.rows import IdConverter
 from app.views.todos import TodoPages
@@ -18,7 +19,7 @@ from app.views.users_admin import PermissionAdmin, RoleAdmin, UserAdmin
 
 __all__ = ["Index", "escape_translations", "register_views"]
 
-PAGES = (TodoPages, PersonPages, JobPages, ProfilePages, AttachmentPages)
+PAGES = (TodoPages, PersonPages, JobPages, NotificationPages, ProfilePages, AttachmentPages)
 ADMIN = (
     # view, name in the menu
     (TodoAdmin, "Todos"),
