@@ -1,7 +1,6 @@
 """Flask-AppBuilder's generated views, made safe for rows, threads and bad input."""
 
 import copy
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,14 +11,13 @@ from flask_appbuilder.hooks import before_request
 from flask_appbuilder.security.decorators import has_access, permission_name
 from flask_appbuilder.widgets import ListWidget
 from sqlalchemy.exc import DataError, IntegrityError
+from wtforms import StringField
 
 from app.db import transaction
 from app.errors import AppError, Conflict, Denied, Invalid, NotFound
+from app.views import arguments
 from app.views.rows import Matching, parse_ids
 
-PAGE_SIZE_CAP = 100
-URL_FOR = {"endpoint", "_external", "_scheme", "_anchor", "_method"}
-ARGUMENT = re.compile(r"page_|psize_|_oc_|_od_|_flt_\d_")
 HISTORY = 3
 HISTORY_PATH = 300  # characters
 
@@ -62,6 +60,24 @@ class RowView(History, ModelView):
         page: str = super().render_template(template, view=self, filtered=filtered, **values)
         return page
 
+    def _prettify_column(self, name: str) -> str:
+        """Return a label in sentence case, as the rest of the product has them."""
+        return name.replace(".", " ").replace("_", " ").capitalize()
+
+    def _init_forms(self) -> None:
+        """Let the browser pick the dates of filters: FAB asks for a date picker that it does not ship."""
+        picker = {"class": "form-control", "type": "date"}
+        self.search_form_extra_fields = {
+            name: StringField(self.label_columns[name], render_kw=picker)
+            for name in self.search_columns
+            if self.datamodel.is_date(name) or self.datamodel.is_datetime(name)
+        }
+        super()._init_forms()
+
+    def actions_on(self, item: Any) -> list[Any]:
+        """Return the actions that make sense for one row, for its show page."""
+        return list(self.actions.values())
+
     @property
     def _filters(self) -> Any:
         """Return this request's filters: FAB keeps one object for all threads, who overwrite each other's."""
@@ -85,23 +101,7 @@ class RowView(History, ModelView):
     @before_request
     def check_arguments(self) -> None:
         """Refuse arguments that FAB would let fail or would pass on to the database."""
-        if hidden := URL_FOR & set(request.args):
-            raise Invalid(f"This address is damaged: {min(hidden)}.")  # FAB hands all arguments to url_for
-        for name, value in request.args.items(multi=True):
-            if ARGUMENT.search(name) and not ARGUMENT.match(name):
-                raise Invalid("This address is damaged.")  # FAB looks for its arguments anywhere in a name
-            if name.startswith(("page_", "psize_")) and not re.fullmatch(r"[0-9]{1,6}", value):
-                raise Invalid("The page number in this address is damaged.")
-            if name.startswith("psize_") and not 0 < int(value) <= PAGE_SIZE_CAP:
-                raise Invalid(f"A page has from 1 to {PAGE_SIZE_CAP} rows.")
-            if name.startswith("_oc_") and value not in self.order_columns:
-                raise Invalid("This list cannot be sorted by that column.")
-            if found := re.fullmatch(r"_flt_([0-9])_(.+)", name):
-                offered = self._filters.get_search_filters().get(found[2], [])
-                if int(found[1]) >= len(offered):
-                    raise Invalid("This list has no such filter.")
-                if self.datamodel.is_boolean(found[2]) and value != "y":
-                    raise Invalid("One of the filters has a value that cannot be used.")
+        arguments.check(self, request.args)
 
     def _get_list_widget(self, filters: Any, **kwargs: Any) -> Any:
         """Add the one-box search to the filters of the list."""

@@ -34,9 +34,21 @@ def ago(instant: datetime | None) -> Markup:
     if instant is None:
         return Markup("")
     zone = ZoneInfo(current_user.time_zone if current_user.is_authenticated else "UTC")
-    exact = format_datetime(instant.astimezone(zone), "d MMM yyyy, HH:mm:ss z", locale="en")
+    instant = instant.astimezone(zone)  # FAB's own columns have no zone: they mean the server's
+    exact = format_datetime(instant, "d MMM yyyy, HH:mm:ss z", locale="en")
     phrase = format_timedelta(instant - utcnow(), add_direction=True, locale="en")
     return Markup('<time datetime="{}" title="{}">{}</time>').format(instant.isoformat(), exact, phrase)
+
+
+def shown(value: Any) -> Any:
+    """Return a value of a generated page as people read it."""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if isinstance(value, datetime):
+        return ago(value)
+    return format_date(value, "d MMM yyyy", locale="en") if isinstance(value, date) else value
 
 
 def size(count: int) -> str:
@@ -95,7 +107,7 @@ def common() -> dict[str, Any]:
 
 def init_app(app: Flask) -> None:
     """Give the filters and values to all templates."""
-    app.jinja_env.filters.update(due=due, ago=ago, size=size, initials=initials)
+    app.jinja_env.filters.update(due=due, ago=ago, shown=shown, size=size, initials=initials)
     app.jinja_env.globals["icon"] = icon
     app.context_processor(common)
     app.url_defaults(add_version)

@@ -89,7 +89,6 @@ class TodoAdmin(RowView):
         "priority": lambda value: PRIORITIES[value].capitalize(),
         "assignees": lambda people: ", ".join(person.username for person in people),
         "attachments": len,
-        "complete": lambda value: "Yes" if value else "No",
     }
 
     def _init_forms(self) -> None:
@@ -120,6 +119,10 @@ class TodoAdmin(RowView):
         if not todos.delete_todos(viewer(), [item.id]):
             raise Denied("Only its owner can delete this todo.")
         notice(counted(1, "deleted"), undo="TodoPages.restore", id=[item.id])
+
+    def actions_on(self, item: Todo) -> list[Any]:
+        """Offer to complete what is open, and to reopen what is complete."""
+        return [one for name, one in self.actions.items() if name != ("complete" if item.complete else "reopen")]
 
     def ids(self, items: list[Todo]) -> list[int]:
         """Return the ids of chosen todos."""

@@ -20,6 +20,7 @@ from app.models.users import User
 from app.security import built_in, viewer
 from app.services import roles, users, users_accounts
 from app.views.base import RowView
+from app.views.filters import ago
 from app.views.forms import USERNAME, text_field
 from app.views.pages import notice
 from app.views.rows import Rows
@@ -68,8 +69,7 @@ class UserAdmin(RowView):
     label_columns = {"get_full_name": "Name", "active": "Active", "fail_login_count": "Failed logins"}
     formatters_columns = {
         "roles": lambda found: ", ".join(sorted(role.name for role in found)),
-        "active": lambda value: "Yes" if value else "No",
-        "last_login": lambda value: value.strftime("%Y-%m-%d %H:%M") if value else "Never",
+        "last_login": lambda value: ago(value) if value else "Never",
     }
     method_permission_name = {
         **{name: name for name in ("list", "show", "add", "edit")},

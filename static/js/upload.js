@@ -92,7 +92,7 @@ function sendWithProgress(form, event) {
     if (target) { window.location.assign(target); return; }
     if (request.status === 413) { failed("These files are larger together than this site accepts. Remove some and save again."); return; }
     const page = new DOMParser().parseFromString(request.responseText, "text/html");
-    const fresh = [...page.querySelectorAll("form[data-upload], #model_form")].find((other) => other.getAttribute("action") === form.getAttribute("action"));
+    const fresh = [...page.querySelectorAll("form[data-upload]")].find((other) => other.getAttribute("action") === form.getAttribute("action"));
     if (!fresh) { failed("Something went wrong on our side. Your text and files are still here: try again."); return; }
     const notes = page.querySelectorAll(".flash");
     form.replaceWith(fresh);
