@@ -53,8 +53,8 @@ clean: ## Remove the virtual environment and all caches; the data in var/ stays.
 
 define compile
 @echo "$(1).txt"
-@$(PY) -m piptools compile --quiet --strip-extras --allow-unsafe --no-header --no-emit-index-url --no-emit-find-links \
-	--no-emit-trusted-host --output-file=$(1).txt $(ARGS) $(1).in
+@$(PY) -m piptools compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url \
+	--no-emit-find-links --no-emit-trusted-host --output-file=$(1).txt $(ARGS) $(1).in
 @{ echo "# Pinned by make requirements from $(1).in: change that file, not this one."; cat $(1).txt; } > .venv/pinned.txt
 @cp .venv/pinned.txt $(1).txt
 endef

