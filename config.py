@@ -135,6 +135,9 @@ class Config:
             "PERMANENT_SESSION_LIFETIME": self.SESSION_HOURS * 3600,
             "SEND_FILE_MAX_AGE_DEFAULT": 31_536_000,  # addresses of static files change with their content
             "WTF_CSRF_TIME_LIMIT": None,
+            "WTF_CSRF_CHECK_DEFAULT": False,  # app/tokens.py checks: who comes with a token sends no form
+            "JWT_ACCESS_TOKEN_EXPIRES": 900,
+            "JWT_REFRESH_TOKEN_EXPIRES": self.SESSION_HOURS * 3600,
             "MAX_CONTENT_LENGTH": (self.MAX_UPLOAD_MB * 4 + 2) << 20,
             "RATELIMIT_STORAGE_URI": self.REDIS_URL.replace("unix://", "redis+unix://"),
             "RATELIMIT_STORAGE_OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
@@ -144,7 +147,7 @@ class Config:
             "FAB_UPDATE_PERMS": False,
             "FAB_ADD_SECURITY_VIEWS": False,
             "FAB_ADD_MENU_API": False,
-            "FAB_API_SWAGGER_UI": True,
+            "FAB_ADD_OPENAPI_VIEWS": False,  # ours are in app/views/api/description.py
             "FAB_OPENAPI_SERVERS": [{"url": self.SCRIPT_NAME or "/"}],
             "FAB_BASE_TEMPLATE": "admin/base.html",
             "APP_NAME": "Todos",

@@ -4,7 +4,7 @@ from flask import Flask
 from flask_appbuilder import AppBuilder
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import cli, db, errors, extensions, headers, logs, security, views
+from app import cli, db, errors, extensions, headers, logs, security, tokens, views
 from app.prefix import Prefix
 from app.tasks import runner, schedule
 from config import ROOT, Config
@@ -31,7 +31,7 @@ def create_app(config: Config | None = None) -> Flask:
     db.init_app(app)
     extensions.migrate.init_app(app, db.db, directory=str(ROOT / "migrations"))
     logs.follow_requests(app)  # first of what runs before a request: the others' lines carry its id
-    extensions.csrf.init_app(app)
+    tokens.init_app(app)
     headers.init_app(app)
     errors.init_app(app)
     with app.app_context():

@@ -1,6 +1,7 @@
 """Errors that a person can act upon: a sentence and an HTTP status."""
 
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 from click import ClickException
 from flask import Flask, Response, current_app, g, jsonify, render_template, request
@@ -19,11 +20,45 @@ class AppError(ClickException):
 
     status = 500
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return what the answer to a program needs beside the status."""
+        return {}
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """Return what the problem says to a program beside the sentence (RFC 9457, section 3.2)."""
+        return {}
+
 
 class Invalid(AppError):
-    """The input cannot be used (400)."""
+    """The input cannot be used (400); `fields` says field by field why."""
 
     status = 400
+
+    def __init__(self, message: str, fields: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.fields = fields
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """Name the fields."""
+        return {"errors": self.fields} if self.fields else {}
+
+
+class Unauthenticated(AppError):
+    """Nobody is signed in (401), or not by what was shown; `error` is a code of RFC 6750, section 3.1."""
+
+    status = 401
+
+    def __init__(self, message: str, error: str = "") -> None:
+        super().__init__(message)
+        self.error = error
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Ask for a token, as RFC 9110 wants with every 401."""
+        return {"WWW-Authenticate": f'Bearer error="{self.error}"' if self.error else "Bearer"}
 
 
 class Denied(AppError):
@@ -42,6 +77,18 @@ class Conflict(AppError):
     """Somebody else was faster (409)."""
 
     status = 409
+
+
+class NotAcceptable(AppError):
+    """The program accepts no form that the answer has (406)."""
+
+    status = 406
+
+
+class Unsupported(AppError):
+    """The body is of a type that this address does not read (415)."""
+
+    status = 415
 
 
 class TooLarge(AppError):
@@ -68,7 +115,9 @@ MESSAGES = {
     403: "Your role does not let you do this.",
     404: "There is no such page, or it is not for you.",
     405: "This address cannot be used that way.",
+    406: "Answers are JSON: accept application/json.",
     413: "The upload is larger than this site accepts.",
+    415: "Send application/json.",
     429: "Too many attempts. Wait a minute, then try again.",
     500: "Something went wrong on our side.",
     503: "The site is not available at the moment.",
@@ -97,7 +146,8 @@ def show(error: Exception) -> ResponseReturnValue:
     else:
         current_app.logger.exception("unexpected error at %s %s", request.method, request.path)
     if _wants_json():
-        return problem(status, message), status, _kept_headers(error)
+        members = error.members if isinstance(error, AppError) else {}
+        return problem(status, message, **members), status, _kept_headers(error)
     if status >= 500:
         # whoever asked: looking may fail as the page did
         g._login_user = current_app.login_manager.anonymous_user()  # type: ignore[attr-defined]
@@ -106,10 +156,10 @@ def show(error: Exception) -> ResponseReturnValue:
     return render_template(f"{skin}/error.html", status=status, message=message), status, headers
 
 
-def problem(status: int, message: str) -> Response:
+def problem(status: int, message: str, **members: Any) -> Response:
     """Return an error as programs read it (RFC 9457)."""
     body = {"type": "about:blank", "title": HTTP_STATUS_CODES.get(status, "Error"), "status": status}
-    answer = jsonify(body | {"detail": message, "instance": g.get("request_id")})
+    answer = jsonify(body | {"detail": message, "instance": g.get("request_id")} | members)
     answer.status_code = status
     answer.content_type = "application/problem+json"
     return answer
@@ -117,6 +167,8 @@ def problem(status: int, message: str) -> Response:
 
 def _kept_headers(error: Exception) -> dict[str, str]:
     """Return what a status needs beside its page, such as Allow with 405 (RFC 9110)."""
+    if isinstance(error, AppError):
+        return error.headers
     if not isinstance(error, HTTPException):
         return {}
     return {

@@ -28,8 +28,8 @@ class Sessions(SecureCookieSessionInterface):
     """
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Set the cookie on pages only."""
-        if request.endpoint not in (*FILES, UNATTENDED):
+        """Set the cookie on pages only, and never for who comes with a token."""
+        if request.endpoint not in (*FILES, UNATTENDED) and not g.get("by_token"):
             super().save_session(app, session, response)
 
 

@@ -8,12 +8,13 @@ from flask import Flask, Response, current_app, redirect, request, session, url_
 from flask_limiter import Limiter
 from flask_login import current_user
 
-from app.errors import AppError, Invalid
+from app import tokens
+from app.errors import AppError, Invalid, Unauthenticated
 from app.extensions import limiter
 from app.fab_commands import CommandSecurityManager
 from app.models.users import User
 from app.services import passwords, users_accounts
-from app.services.permissions import Grant, load_user
+from app.services.permissions import Grant, load_signed_in
 
 # role -> what it may do. `flask sync` gives the built-in roles exactly these grants; make a copy to change one.
 MEMBER = {
@@ -23,6 +24,7 @@ MEMBER = {
     "Notification": "list read",
     "Person": "list show lookup",
     "Profile": "edit",
+    "ApiKey": "list add delete",
     "SwaggerView": "show",
     "OpenApi": "get",
 }
@@ -46,6 +48,8 @@ PUBLIC_ENDPOINTS = {
     "appbuilder.static",
     "AccountPages.login",
     "AccountPages.register",
+    "SessionApi.login",
+    "SessionApi.refresh",
     "health.alive",
     "health.ready",
 }
@@ -84,9 +88,13 @@ class SecurityManager(CommandSecurityManager):
 
     def load_user(self, pk: str) -> User | None:
         """Return the user of a session, unless the session ended by a new password or role, or the user is gone."""
-        user_id, _, stamp = str(pk).partition(":")
-        user = load_user(int(user_id), session.get("id", "")) if user_id.isdigit() else None
-        return user if user is not None and user.session_stamp == stamp else None
+        return None if tokens.bearer() is not None else load_signed_in(str(pk), session.get("id", ""))
+
+    def create_login_manager(self, app: Flask) -> Any:
+        """Know people by their tokens too."""
+        manager = super().create_login_manager(app)
+        manager.request_loader(tokens.load_user)
+        return manager
 
     def has_access(self, permission_name: str, view_name: str) -> bool:
         """Look into the set that was loaded with the user."""
@@ -156,6 +164,8 @@ def wall() -> Response | None:
     if request.endpoint is None or request.endpoint in PUBLIC_ENDPOINTS or current_user.is_authenticated:
         return None
     if request.path.startswith("/api/") or request.accept_mimetypes.best == "application/json":
+        if tokens.bearer() is not None:
+            raise Unauthenticated("This token is not valid. It may have expired or been revoked.", "invalid_token")
         raise Unauthenticated("Sign in first.")
     target = request.full_path.rstrip("?") if request.method == "GET" else ""
     wanted = request.script_root + target if 1 < len(target) < 1000 else None
@@ -165,12 +175,6 @@ def wall() -> Response | None:
 def viewer() -> User:
     """Return who is signed in, as the object itself and not Flask-Login's proxy for it."""
     return current_user._get_current_object()
-
-
-class Unauthenticated(AppError):
-    """Nobody is signed in (401)."""
-
-    status = 401
 
 
 def init_app(app: Flask) -> None:

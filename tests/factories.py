@@ -1,6 +1,8 @@
 """Rows for tests; each function needs only what the test is about."""
 
 import hashlib
+import secrets
+from datetime import timedelta
 from typing import Any
 
 from flask_appbuilder.security.sqla.models import Role
@@ -9,7 +11,8 @@ from werkzeug.security import generate_password_hash
 
 from app.db import transaction, utcnow
 from app.extensions import db
-from app.models import Attachment, AttachmentChunk, Job, Todo, User
+from app.models import ApiKey, Attachment, AttachmentChunk, Job, Todo, User
+from app.services import api_keys
 
 PASSWORD = "plain horse battery staple"
 # one cheap hash for all: scrypt as in production would take a tenth of a second for each user
@@ -49,6 +52,20 @@ def create_job(owner: User | None, status: str = "queued", name: str = "todos.ex
     if status == "running":
         fields = {"attempt": 1, "started_at": utcnow()} | fields
     return _added(Job(owner=owner, name=name, status=status, args=fields.pop("args", {"ids": []}), **fields))
+
+
+def create_key(user: User, scope: str = "write", **fields: Any) -> str:
+    """Add an API key and return its secret."""
+    secret = api_keys.PREFIX + secrets.token_urlsafe(32)
+    facts = {"prefix": secret[: api_keys.SHOWN], "digest": api_keys.digest_of(secret)}
+    facts |= {"expires_at": utcnow() + timedelta(days=30)} | fields
+    _added(ApiKey(user_id=user.id, name=f"{scope} key", scope=scope, **facts))
+    return secret
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Return the header by which a program shows a token."""
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _added(row: Any) -> Any:

@@ -27,9 +27,10 @@ MAY_IMPORT = {
     "app.tasks.declare": ("app.services", "app.models", "app.db"),
     "app.tasks.runner": (*LOWER, "app.tasks.declare", "app.services", "app.logs"),
     "app.tasks": (*LOWER, "app.tasks", "app.services"),
+    "app.tokens": ("app.services", "app.models", "app.errors", "app.extensions"),
     "app.fab_commands": ("app.errors",),
-    "app.security": ("app.fab_commands", "app.services", "app.models", "app.errors", "app.extensions"),
-    "app.views": (*LOWER, "app.views", "app.tasks", "app.services", "app.security"),
+    "app.security": ("app.fab_commands", "app.tokens", "app.services", "app.models", "app.errors", "app.extensions"),
+    "app.views": (*LOWER, "app.views", "app.tasks", "app.services", "app.security", "app.tokens"),
     "app.cli": ("app.cli", "app.services", "app.models", "app.extensions", "app.security", "app.errors", "config"),
 }
 LONGEST_FILE, LONGEST_FUNCTION = 250, 40

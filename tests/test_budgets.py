@@ -30,6 +30,7 @@ BUDGET = {
     "/notifications": 2,
     "/notifications/unread": 1,
     "/profile": 2,
+    "/profile/keys": 2,
     "/files/{file}": 3,
     "/admin/todos/list/": 5,
     "/admin/todos/list/?q=number": 5,

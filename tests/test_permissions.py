@@ -16,11 +16,11 @@ from sqlalchemy import delete, select
 from app.cli import sync as sync_command
 from app.db import transaction, utcnow
 from app.extensions import db
-from app.models import AttachmentChunk
+from app.models import ApiKey, AttachmentChunk
 from app.security import FURTHER, PUBLIC_ENDPOINTS, ROLES, declared, grants, role_grants
 from app.services import permissions
 from tests.conftest import count_queries
-from tests.factories import PNG, create_attachment, create_job, create_todo, create_user
+from tests.factories import PNG, create_attachment, create_job, create_key, create_todo, create_user
 
 # "gone" is an admin who was deactivated after signing in; Alice owns whatever the addresses name
 VISITORS = ("anonymous", "gone", "charlie", "alice", "vera", "max", "ada")
@@ -41,6 +41,9 @@ ANSWERS = {
     "AccountPages.logout POST": "login login login login login login login",
     "AccountPages.register GET": OPEN,
     "AccountPages.register POST": "400 400 400 400 400 400 400",
+    "ApiKeyPages.add POST": LOGIN + "400 400 400 400 400",
+    "ApiKeyPages.index GET": EVERYBODY,
+    "ApiKeyPages.revoke POST": LOGIN + "404 302 404 404 404",
     "AttachmentPages.index GET": SEES,
     "AttachmentPages.thumbnail GET": SEES,
     "Index.index GET": AWAY,
@@ -71,6 +74,8 @@ ANSWERS = {
     "RoleAdmin.edit POST": ADMIN_DOES,
     "RoleAdmin.list GET": ADMIN,
     "RoleAdmin.show GET": ADMIN,
+    "SessionApi.login POST": "415 415 415 415 415 415 415",
+    "SessionApi.refresh POST": "401 401 401 401 401 401 401",
     "SwaggerView.show GET": EVERYBODY,
     "TodoAdmin.action POST": CHANGES,
     "TodoAdmin.action_post POST": CHANGES,
@@ -123,7 +128,9 @@ def make_world(cast):
         with transaction() as session:
             session.add(AttachmentChunk(attachment_id=file.id, variant=1, position=0, data=PNG))
             session.add(role)
-        return SimpleNamespace(todo=row, file=file, role=role, job=create_job(cast.alice), alice=cast.alice)
+        create_key(cast.alice)
+        key = db.session.scalar(select(ApiKey).order_by(ApiKey.id.desc()))
+        return SimpleNamespace(todo=row, file=file, role=role, job=create_job(cast.alice), alice=cast.alice, key=key)
 
     return make
 
@@ -136,6 +143,7 @@ def address(app: Any, endpoint: str, world: SimpleNamespace) -> str:
         "todo_id": world.todo.id,
         "file_id": world.file.id,
         "job_id": world.job.id,
+        "key_id": world.key.id,
         "user_id": world.alice.id,
         "pk": pk.get(view, world.todo).id,
         "name": {"UserAdmin": "set_password", "RoleAdmin": "copy"}.get(view, "complete"),
@@ -255,7 +263,8 @@ def test_forms_of_the_table_do_change_something_for_their_owner(app, visit, make
 def test_only_login_registration_static_files_and_health_are_open_to_strangers(app):
     reached = {route.split()[0] for route, line in ANSWERS.items() if line.split()[0] not in ("login", "401")}
     logout = {"AccountPages.logout"}
-    assert reached - logout == PUBLIC_ENDPOINTS - logout
+    asks_itself = {"SessionApi.refresh"}  # for the token that it renews
+    assert reached - logout == PUBLIC_ENDPOINTS - logout - asks_itself
 
 
 def test_anonymous_programs_get_401_as_json(app):

@@ -4,9 +4,20 @@
 from app.models.users import EndedSession, User
 
 # isort: split
+from app.models.api_keys import ApiKey
 from app.models.attachments import Attachment, AttachmentChunk
 from app.models.jobs import Job
 from app.models.notifications import Notification
 from app.models.todos import Todo, todo_assignees
 
-__all__ = ["Attachment", "AttachmentChunk", "EndedSession", "Job", "Notification", "Todo", "User", "todo_assignees"]
+__all__ = [
+    "ApiKey",
+    "Attachment",
+    "AttachmentChunk",
+    "EndedSession",
+    "Job",
+    "Notification",
+    "Todo",
+    "User",
+    "todo_assignees",
+]

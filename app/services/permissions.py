@@ -30,8 +30,8 @@ def can(viewer: User, permission: str, on: str) -> bool:
     return (permission, on) in viewer.permissions
 
 
-def _granted_to(user_id: int) -> ScalarSelect[Any]:
-    """Return all grants of a user, direct or through groups, as one string."""
+def granted_to(user_id: int | ScalarSelect[Any]) -> ScalarSelect[Any]:
+    """Return all grants of a user, direct or through groups, as one string for `with_permissions`."""
     roles = union(
         select(assoc_user_role.c.role_id).where(assoc_user_role.c.user_id == user_id),
         select(assoc_group_role.c.role_id)
@@ -63,14 +63,26 @@ def load_user(user_id: int, session_id: str = "") -> User | None:
     The user has `permissions`, and `unread`: how many notifications wait, at most UNREAD_CAP.
     """
     ended = exists().where(EndedSession.session_id == session_id)
-    statement = select(User, _granted_to(user_id), _unread_by(user_id)).where(User.id == user_id, User.active, ~ended)
+    statement = select(User, granted_to(user_id), _unread_by(user_id)).where(User.id == user_id, User.active, ~ended)
     row = db.session.execute(statement.execution_options(populate_existing=True)).first()
     if row is None:
         return None
     user, granted, unread = row
     user.unread = unread
+    return with_permissions(user, granted)
+
+
+def with_permissions(user: User, granted: str | None) -> User:
+    """Give a user the grants that were read with them."""
     user.permissions = frozenset(tuple(line.split("\t")) for line in (granted or "").split("\n") if line)
     return user
+
+
+def load_signed_in(subject: str, session_id: str = "") -> User | None:
+    """Return whom a session cookie or a token names, unless a new password or role has ended it."""
+    user_id, _, stamp = subject.partition(":")
+    user = load_user(int(user_id), session_id) if user_id.isdigit() else None
+    return user if user is not None and user.session_stamp == stamp else None
 
 
 def sync(declared: set[Grant], renamed: Mapping[str, str], roles: Mapping[str, Iterable[Grant]]) -> dict[str, int]:

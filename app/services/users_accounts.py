@@ -15,7 +15,7 @@ from app.db import transaction, utcnow
 from app.errors import Conflict, Denied, Invalid, Limited
 from app.extensions import db
 from app.models.users import EndedSession, User, new_stamp
-from app.services import passwords
+from app.services import api_keys, passwords
 
 ADMIN = "Admin"
 FREE_FAILURES = 5
@@ -166,6 +166,8 @@ def administer(viewer: User, user: User, roles: Sequence[str], active: bool, **f
         user.roles, user.active = found, active
         if changed:
             user.session_stamp = new_stamp()
+        if not active:
+            api_keys.revoke_all(user)
 
 
 def is_last_admin(user: User) -> bool:

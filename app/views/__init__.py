@@ -6,7 +6,8 @@ from flask import Flask
 from flask_babel import gettext, ngettext
 
 from app.views import filters, widgets
-from app.views.api import TodoApi
+from app.views.api import APIS, SwaggerView
+from app.views.api_keys import ApiKeyPages
 from app.views.attachments import AttachmentPages
 from app.views.jobs import JobAdmin, JobPages
 from app.views.notifications import NotificationPages
@@ -19,7 +20,7 @@ from app.views.users_admin import PermissionAdmin, RoleAdmin, UserAdmin
 
 __all__ = ["Index", "escape_translations", "register_views"]
 
-PAGES = (TodoPages, PersonPages, JobPages, NotificationPages, ProfilePages, AttachmentPages)
+PAGES = (TodoPages, PersonPages, JobPages, NotificationPages, ProfilePages, ApiKeyPages, AttachmentPages)
 ADMIN = (
     # view, name in the menu
     (TodoAdmin, "Todos"),
@@ -45,5 +46,7 @@ def register_views(app: Flask, appbuilder: Any) -> None:
         appbuilder.add_view_no_menu(page)
     for view, name in ADMIN:
         appbuilder.add_view(view, name)
-    appbuilder.add_api(TodoApi)
+    for api in APIS:
+        appbuilder.add_api(api)
+    appbuilder.add_view_no_menu(SwaggerView)
     app.register_blueprint(health_pages)

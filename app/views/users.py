@@ -25,6 +25,10 @@ def login_limit() -> str:
     return str(current_app.config["LOGIN_LIMIT"])
 
 
+# one count for all ways to try a password, so that nobody gets more by taking another way
+login_limited = limiter.shared_limit(login_limit, scope="login", methods=["POST"])
+
+
 def start_session(user: User) -> None:
     """Sign in with a new session, so that one prepared by somebody else is of no use."""
     session.clear()
@@ -42,7 +46,7 @@ class AccountPages(Page):
     default_view = "login"
 
     @expose("/login/", methods=["GET", "POST"])
-    @limiter.limit(login_limit, methods=["POST"])
+    @login_limited
     def login(self) -> ResponseReturnValue:
         """Sign in by username or email address."""
         if current_user.is_authenticated:
@@ -67,7 +71,7 @@ class AccountPages(Page):
         return redirect(url_for(".login"))
 
     @expose("/register", methods=["GET", "POST"])
-    @limiter.limit(login_limit, methods=["POST"])
+    @login_limited
     def register(self) -> ResponseReturnValue:
         """Let a visitor become a Member."""
         if not current_app.config["REGISTRATION_ENABLED"]:
@@ -112,7 +116,7 @@ class ProfilePages(Page):
     @expose("/password", methods=["POST"])
     @has_access
     @permission_name("edit")
-    @limiter.limit(login_limit)
+    @login_limited
     def password(self) -> ResponseReturnValue:
         """Change one's own password; all other sessions end."""
         form, profile = PasswordForm(), ProfileForm(formdata=None, obj=viewer())
