@@ -25,6 +25,7 @@ MEMBER = {
     "Person": "list show lookup",
     "Profile": "edit",
     "ApiKey": "list add delete",
+    "Tag": "lookup create",
     "SwaggerView": "show",
     "OpenApi": "get",
 }
@@ -35,14 +36,15 @@ ROLES: dict[str, dict[str, str] | None] = {
         "Todo": MEMBER["Todo"] + " see_all change_all",
         "Job": "list show cancel see_all cancel_all",
         "User": "list show",
-        "menu": "Todos People",
+        "Tag": "lookup create list add edit delete merge",
+        "menu": "Todos People Tags",
     },
     "Member": MEMBER,
-    "Viewer": MEMBER | {"Todo": "list show export see_all", "menu": "Todos"},
+    "Viewer": MEMBER | {"Todo": "list show export see_all", "Tag": "lookup", "menu": "Todos"},
     "Public": {},
 }
 # rights that a service checks and no view declares by its methods
-FURTHER = {"Todo": "see_all change_all", "Job": "see_all cancel_all"}
+FURTHER = {"Todo": "see_all change_all", "Job": "see_all cancel_all", "Tag": "create"}
 PUBLIC_ENDPOINTS = {
     "static",
     "appbuilder.static",

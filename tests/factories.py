@@ -11,7 +11,7 @@ from werkzeug.security import generate_password_hash
 
 from app.db import transaction, utcnow
 from app.extensions import db
-from app.models import ApiKey, Attachment, AttachmentChunk, Job, Todo, User
+from app.models import ApiKey, Attachment, AttachmentChunk, Job, Tag, Todo, User
 from app.services import api_keys
 
 PASSWORD = "plain horse battery staple"
@@ -34,6 +34,15 @@ def create_user(username: str = "dora", role: str = "Member", **fields: Any) -> 
 def create_todo(owner: User, title: str = "Water the plants", **fields: Any) -> Todo:
     """Add a todo."""
     return _added(Todo(owner=owner, title=title, **fields))
+
+
+def create_tag(name: str = "home", *todos: Todo, colour: str = "green") -> Tag:
+    """Add a tag, on these todos."""
+    tag = _added(Tag(name=name, colour=colour))
+    for todo in todos:
+        todo.tags = [*todo.tags, tag]
+        _added(todo)
+    return tag
 
 
 def create_attachment(

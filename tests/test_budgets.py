@@ -9,9 +9,9 @@ from sqlalchemy import insert, select
 
 from app.db import utcnow
 from app.extensions import db
-from app.models import Attachment, Job, Todo, User, todo_assignees
+from app.models import Attachment, Job, Tag, Todo, User, todo_assignees, todo_tags
 from tests.conftest import count_queries
-from tests.factories import HASH, create_attachment, create_job, create_todo
+from tests.factories import HASH, create_attachment, create_job, create_tag, create_todo
 
 # page -> statements, signing in and permissions included
 BUDGET = {
@@ -19,7 +19,9 @@ BUDGET = {
     "/todos?scope=all": 4,
     "/todos?state=done": 4,
     "/todos?q=number": 4,
-    "/todos/{todo}": 4,
+    "/todos/{todo}": 5,
+    "/todos?tag=home": 4,
+    "/tags/lookup?q=h": 2,
     "/users": 3,
     "/users/{user}": 3,
     "/users/lookup?q=a": 2,
@@ -32,12 +34,15 @@ BUDGET = {
     "/profile": 2,
     "/profile/keys": 2,
     "/files/{file}": 3,
-    "/admin/todos/list/": 5,
-    "/admin/todos/list/?q=number": 5,
-    "/admin/todos/list/?_flt_0_title=T&_oc_TodoAdmin=due_on&_od_TodoAdmin=asc": 5,
-    "/admin/todos/show/{todo}": 4,
-    "/admin/todos/edit/{todo}": 4,
+    "/admin/todos/list/": 6,
+    "/admin/todos/list/?q=number": 6,
+    "/admin/todos/list/?_flt_0_title=T&_oc_TodoAdmin=due_on&_od_TodoAdmin=asc": 6,
+    "/admin/todos/show/{todo}": 5,
+    "/admin/todos/edit/{todo}": 6,
     "/admin/todos/add": 1,
+    "/admin/tags/list/": 3,
+    "/admin/tags/edit/{tag}": 2,
+    "/admin/tags/merge?id={tag}&id={other}": 2,
     "/admin/users/list/": 4,
     "/admin/users/show/{user}": 3,
     "/admin/users/edit/{user}": 4,
@@ -63,12 +68,19 @@ def fill(owner: User, count: int) -> None:
     done = [{"complete": False, "completed_at": None}, {"complete": True, "completed_at": utcnow()}]
     rows = [common | done[i % 2] | {"title": f"Todo number {i}"} for i in range(count)]
     todos = list(session.scalars(insert(Todo).returning(Todo.id), rows))
+    tags = list(session.scalars(insert(Tag).returning(Tag.id), [_tag(f"t{i}") for i in range(count)]))
+    first = session.scalar(select(Tag.id).where(Tag.key == "home")) or tags[0]
+    session.execute(insert(todo_tags), [{"todo_id": t, "tag_id": tag} for t in todos for tag in {first, *tags[:2]}])
     session.execute(insert(todo_assignees), [{"todo_id": t, "user_id": u} for t in todos for u in ids[:3]])
     facts = {"name": "a.png", "content_type": "image/png", "size": 1, "sha256": "0" * 64}
     session.execute(insert(Attachment), [facts | {"todo_id": todo} for todo in todos])
     jobs = [{"name": "todos.export", "args": {}, "owner_id": owner.id, "status": "failed"} for _ in range(count)]
     session.execute(insert(Job), jobs)
     session.commit()
+
+
+def _tag(name: str) -> dict[str, str]:
+    return {"name": name, "key": name, "colour": "red"}
 
 
 def add_permissions(count: int) -> None:
@@ -92,9 +104,10 @@ def remove_permissions(app):
 def places(cast):
     todo = create_todo(cast.ada, "The one", assignees=[cast.bob])
     file = create_attachment(todo)
+    tags = {"tag": create_tag("home", todo).id, "other": create_tag("garden").id}
     job = create_job(cast.ada, "succeeded")
     role = db.session.scalar(select(Role.id).where(Role.name == "Viewer"))
-    return {"todo": todo.id, "file": file.id, "job": job.id, "user": cast.bob.id, "role": role}
+    return {"todo": todo.id, "file": file.id, "job": job.id, "user": cast.bob.id, "role": role} | tags
 
 
 def costs(client, places) -> dict[str, int]:

@@ -20,7 +20,7 @@ from app.models import ApiKey, AttachmentChunk
 from app.security import FURTHER, PUBLIC_ENDPOINTS, ROLES, declared, grants, role_grants
 from app.services import permissions
 from tests.conftest import count_queries
-from tests.factories import PNG, create_attachment, create_job, create_key, create_todo, create_user
+from tests.factories import PNG, create_attachment, create_job, create_key, create_tag, create_todo, create_user
 
 # "gone" is an admin who was deactivated after signing in; Alice owns whatever the addresses name
 VISITORS = ("anonymous", "gone", "charlie", "alice", "vera", "max", "ada")
@@ -34,6 +34,7 @@ AWAY = LOGIN + "302 302 302 302 302"
 ADMIN = LOGIN + "403 403 403 403 200"
 ADMIN_DOES = LOGIN + "403 403 403 403 302"
 PEOPLE = LOGIN + "403 403 403 200 200"
+MANAGES = LOGIN + "403 403 403 302 302"
 OPEN = "200 200 200 200 200 200 200"
 ANSWERS = {
     "AccountPages.login GET": "200 200 302 302 302 302 302",
@@ -77,6 +78,17 @@ ANSWERS = {
     "SessionApi.login POST": "415 415 415 415 415 415 415",
     "SessionApi.refresh POST": "401 401 401 401 401 401 401",
     "SwaggerView.show GET": EVERYBODY,
+    "TagAdmin.action POST": MANAGES,
+    "TagAdmin.action_post POST": MANAGES,
+    "TagAdmin.add GET": PEOPLE,
+    "TagAdmin.add POST": MANAGES,
+    "TagAdmin.delete POST": MANAGES,
+    "TagAdmin.edit GET": PEOPLE,
+    "TagAdmin.edit POST": MANAGES,
+    "TagAdmin.list GET": PEOPLE,
+    "TagAdmin.merge_into GET": PEOPLE,
+    "TagAdmin.merge_into POST": MANAGES,
+    "TagPages.lookup GET": EVERYBODY,
     "TodoAdmin.action POST": CHANGES,
     "TodoAdmin.action_post POST": CHANGES,
     "TodoAdmin.add GET": LOGIN + "200 200 403 200 200",
@@ -130,7 +142,9 @@ def make_world(cast):
             session.add(role)
         create_key(cast.alice)
         key = db.session.scalar(select(ApiKey).order_by(ApiKey.id.desc()))
-        return SimpleNamespace(todo=row, file=file, role=role, job=create_job(cast.alice), alice=cast.alice, key=key)
+        tags = [create_tag(f"Tag {place} of {row.id}", row) for place in (1, 2)]
+        rows = {"todo": row, "file": file, "role": role, "tags": tags, "job": create_job(cast.alice), "key": key}
+        return SimpleNamespace(alice=cast.alice, **rows)
 
     return make
 
@@ -139,6 +153,7 @@ def address(app: Any, endpoint: str, world: SimpleNamespace) -> str:
     """Return the address of a route that names Alice's things."""
     view = endpoint.split(".")[0]
     pk = {"TodoAdmin": world.todo, "UserAdmin": world.alice, "RoleAdmin": world.role, "JobAdmin": world.job}
+    pk["TagAdmin"] = world.tags[0]
     values = {
         "todo_id": world.todo.id,
         "file_id": world.file.id,
@@ -146,13 +161,15 @@ def address(app: Any, endpoint: str, world: SimpleNamespace) -> str:
         "key_id": world.key.id,
         "user_id": world.alice.id,
         "pk": pk.get(view, world.todo).id,
-        "name": {"UserAdmin": "set_password", "RoleAdmin": "copy"}.get(view, "complete"),
+        "name": {"UserAdmin": "set_password", "RoleAdmin": "copy", "TagAdmin": "delete_chosen"}.get(view, "complete"),
         "filename": "css/bootstrap.min.css" if view == "appbuilder" else "favicon.svg",
         "locale": "en",
         "version": "v1",
     }
     rule = next(rule for rule in app.url_map.iter_rules() if rule.endpoint == endpoint)
-    query = {"id": world.todo.id} if endpoint == "TodoAdmin.assign_to" else {}
+    query: dict[str, Any] = {"id": world.todo.id} if endpoint == "TodoAdmin.assign_to" else {}
+    if endpoint == "TagAdmin.merge_into":
+        query = {"id": [tag.id for tag in world.tags]}
     return str(app.url_map.bind("localhost").build(endpoint, {name: values[name] for name in rule.arguments} | query))
 
 
@@ -166,6 +183,10 @@ def body(endpoint: str, world: SimpleNamespace) -> dict[str, Any]:
         "RoleAdmin.action_post": {"action": "copy", "rowid": role.id},
         "RoleAdmin.add": {"name": f"Added beside {role.name}"},
         "RoleAdmin.edit": {"name": f"Renamed {role.name}"},
+        "TagAdmin.action_post": {"action": "delete_chosen", "rowid": world.tags[0].id},
+        "TagAdmin.add": {"name": f"Beside {world.tags[0].name}", "colour": "red"},
+        "TagAdmin.edit": {"name": f"Renamed {world.tags[0].name}", "colour": "red"},
+        "TagAdmin.merge_into": {"into": world.tags[0].id},
         "TodoAdmin.action_post": {"action": "delete_chosen", "rowid": todo.id},
         "TodoAdmin.add": {"title": "Added", "priority": 1, "owner": "alice"},
         "TodoAdmin.assign_to": {"people": "bob"},

@@ -8,6 +8,7 @@ from app.models.api_keys import ApiKey
 from app.models.attachments import Attachment, AttachmentChunk
 from app.models.jobs import Job
 from app.models.notifications import Notification
+from app.models.tags import Tag, todo_tags
 from app.models.todos import Todo, todo_assignees
 
 __all__ = [
@@ -17,7 +18,9 @@ __all__ = [
     "EndedSession",
     "Job",
     "Notification",
+    "Tag",
     "Todo",
     "User",
     "todo_assignees",
+    "todo_tags",
 ]

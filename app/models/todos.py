@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.db import Timestamps, UtcDateTime, utcnow
+from app.models.tags import Tag, todo_tags
 from app.models.users import User
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Todo(Timestamps, Model):
 
     owner: Mapped[User] = relationship(User, foreign_keys=[owner_id])
     assignees: Mapped[list[User]] = relationship(User, secondary=todo_assignees, order_by=User.username)
+    tags: Mapped[list[Tag]] = relationship(Tag, secondary=todo_tags, order_by=Tag.key)
     attachments: Mapped[list["Attachment"]] = relationship(
         "Attachment",
         back_populates="todo",
@@ -103,6 +105,11 @@ class Todo(Timestamps, Model):
     def assignee_usernames(self) -> list[str]:
         """Return the assignees' usernames, for programs."""
         return [user.username for user in self.assignees]
+
+    @property
+    def tag_names(self) -> list[str]:
+        """Return the names of the tags, for forms and programs."""
+        return [tag.name for tag in self.tags]
 
     def __repr__(self) -> str:
         return self.title

@@ -11,7 +11,7 @@ from app.errors import Conflict, Denied, NotFound
 from app.extensions import db
 from app.models.todos import Todo, todo_assignees
 from app.models.users import User
-from app.services import notifications
+from app.services import notifications, tags
 from app.services.attachments import Files, attach
 from app.services.permissions import can
 from app.services.todos_lists import LOADED
@@ -26,7 +26,8 @@ def get(viewer: User, todo_id: int) -> Todo:
     Raises:
         NotFound: when there is none that the viewer may see.
     """
-    todo = db.session.scalar(select(Todo).where(visible_to(viewer), Todo.id == todo_id).options(*LOADED))
+    statement = select(Todo).where(visible_to(viewer), Todo.id == todo_id).options(*LOADED)
+    todo = db.session.scalars(statement).unique().one_or_none()
     if todo is None:
         raise NotFound("There is no such todo. It may have been deleted.")
     return todo
@@ -45,14 +46,16 @@ def chosen(viewer: User, ids: Sequence[int]) -> list[Todo]:
 
 
 def create(viewer: User, files: Files | None = None, **fields: Any) -> Todo:
-    """Add a todo owned by the viewer, unless `owner` is among the fields.
+    """Add a todo owned by the viewer, unless `owner` is among the fields; `tag_names` may be new ones.
 
     Raises:
-        Denied: when the viewer may not add todos, or not for somebody else.
+        Denied: when the viewer may not add todos, or not for somebody else, or not new tags.
     """
+    tag_names = fields.pop("tag_names", ())
     todo = Todo(**{"owner": viewer, **fields})
     check_new(viewer, todo)
     with transaction() as session:
+        tags.put(viewer, todo, tag_names)
         session.add(todo)
         attach(todo, files)
         session.flush()
@@ -99,9 +102,12 @@ def update_todo(viewer: User, todo: Todo, version: str | int | None, files: File
     check_change(viewer, todo, version, fields)
     before = set(todo.assignees)
     try:
-        with transaction():
+        with transaction() as session:
+            tags.put(viewer, todo, fields.pop("tag_names", todo.tag_names))
             for name, value in fields.items():
                 setattr(todo, name, value)
+            if session.is_modified(todo):
+                todo.updated_at = utcnow()  # a new version too where nothing changed but tags or assignees
             attach(todo, files)
             _tell_assigned(viewer, todo.id, set(todo.assignees) - before)
     except StaleDataError as error:

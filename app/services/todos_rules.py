@@ -2,6 +2,7 @@
 
 from sqlalchemy import ColumnElement, and_, false, or_, select, true, union
 
+from app.models.tags import Tag, tag_key, todo_tags
 from app.models.todos import Todo, todo_assignees
 from app.models.users import User
 from app.services.permissions import can
@@ -50,6 +51,11 @@ def may_change(viewer: User, todo: Todo) -> bool:
 def may_delete(viewer: User, todo: Todo) -> bool:
     """Tell whether `deletable_by` selects this todo, without a statement."""
     return can(viewer, "can_delete", "Todo") and (todo.owner_id == viewer.id or can(viewer, "can_change_all", "Todo"))
+
+
+def tagged(name: str) -> ColumnElement[bool]:
+    """Select the todos that have a tag of this name."""
+    return Todo.id.in_(select(todo_tags.c.todo_id).join(Tag).where(Tag.key == tag_key(name)))
 
 
 def matching(query: str) -> ColumnElement[bool]:

@@ -13,6 +13,7 @@ from app.views.jobs import JobAdmin, JobPages
 from app.views.notifications import NotificationPages
 from app.views.pages import Index, health_pages
 from app.views.rows import IdConverter
+from app.views.tags import TagAdmin, TagPages
 from app.views.todos import TodoPages
 from app.views.todos_admin import TodoAdmin
 from app.views.users import AccountPages, PersonPages, ProfilePages
@@ -20,10 +21,14 @@ from app.views.users_admin import PermissionAdmin, RoleAdmin, UserAdmin
 
 __all__ = ["Index", "escape_translations", "register_views"]
 
-PAGES = (TodoPages, PersonPages, JobPages, NotificationPages, ProfilePages, ApiKeyPages, AttachmentPages)
+PAGES = (
+    *(TodoPages, PersonPages, JobPages, NotificationPages, ProfilePages, ApiKeyPages, AttachmentPages),
+    TagPages,
+)
 ADMIN = (
     # view, name in the menu
     (TodoAdmin, "Todos"),
+    (TagAdmin, "Tags"),
     (UserAdmin, "People"),
     (JobAdmin, "Jobs"),
     (RoleAdmin, "Roles"),

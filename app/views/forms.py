@@ -20,7 +20,7 @@ from wtforms.validators import DataRequired, Email, InputRequired, Length, Optio
 
 from app.models.todos import NORMAL, PRIORITIES
 from app.services.users import is_time_zone
-from app.views.widgets import PeopleField, UploadField
+from app.views.widgets import PeopleField, TagsField, UploadField
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -80,6 +80,7 @@ class NewTodoForm(FlaskForm):
     due_on = DateField("Due", validators=[Optional()])
     priority = SelectField("Priority", choices=PRIORITY_CHOICES, coerce=int, default=NORMAL)
     notes = TextAreaField("Notes", filters=[unix_lines], validators=NOTES, default="")
+    tag_names = TagsField("Tags")
     assignees = PeopleField("Assigned to")
     attachments = UploadField("Files")
 
@@ -88,7 +89,7 @@ class NewTodoForm(FlaskForm):
         return {name: value for name, value in self.data.items() if name in FIELDS}
 
 
-FIELDS = ("title", "due_on", "priority", "notes", "assignees")
+FIELDS = ("title", "due_on", "priority", "notes", "tag_names", "assignees")
 
 
 class TodoForm(NewTodoForm):

@@ -10,6 +10,7 @@ from flask_appbuilder.security.decorators import permission_name
 from app.errors import Conflict, Denied, Invalid, NotFound
 from app.security import safe_target, viewer
 from app.services import todos, users
+from app.services.tags import MOST_TAGS
 from app.services.todos_lists import Filter, matching_ids, page
 from app.services.todos_rules import may_change, may_delete
 from app.tasks.runner import submit
@@ -32,7 +33,8 @@ def wanted() -> Filter:
     """Read the list's state from the address."""
     args = request.values
     scope = "all" if args.get("scope") == "all" else "mine"
-    return Filter(scope, args.get("state") == "done", args.get("q", "").strip()[:200], args.get("after", ""))
+    query, tags = args.get("q", "").strip()[:200], tuple(args.getlist("tag")[:MOST_TAGS])
+    return Filter(scope, args.get("state") == "done", query, tags, args.get("after", ""))
 
 
 class TodoPages(Page):

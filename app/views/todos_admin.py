@@ -24,10 +24,11 @@ from app.views.base import RowView
 from app.views.forms import NOTES, PRIORITY_CHOICES, VersionField, text_field, unix_lines
 from app.views.pages import notice
 from app.views.rows import Rows, Visible, parse_ids
+from app.views.tags import tag_labels
 from app.views.todos import counted
-from app.views.widgets import PeopleField, UploadField
+from app.views.widgets import PeopleField, TagsField, UploadField
 
-OWN_FIELDS = ("title", "notes", "priority", "due_on", "complete", "owner", "assignees")
+OWN_FIELDS = ("title", "notes", "priority", "due_on", "complete", "tag_names", "owner", "assignees")
 
 
 def extra_fields() -> dict[str, Any]:
@@ -48,6 +49,7 @@ def extra_fields() -> dict[str, Any]:
         "due_on": DateField("Due", validators=[Optional()], **native_date),
         "complete": BooleanField("Complete"),
         "owner": PeopleField("Owner", ui="admin", single=True, validators=[InputRequired("Name the owner.")]),
+        "tag_names": TagsField("Tags", ui="admin"),
         "assignees": PeopleField("Assigned to", ui="admin"),
         "attachments": UploadField("Files", ui="admin"),
         "version": VersionField(),
@@ -64,7 +66,13 @@ class TodoAdmin(RowView):
     """The generated screens of todos; every change goes through the service that the end-user pages use."""
 
     route_base = "/admin/todos"
-    datamodel = Rows(Todo, joinedload(Todo.owner), selectinload(Todo.assignees), selectinload(Todo.attachments))
+    datamodel = Rows(
+        Todo,
+        joinedload(Todo.owner),
+        selectinload(Todo.tags),
+        selectinload(Todo.assignees),
+        selectinload(Todo.attachments),
+    )
     class_permission_name = "Todo"
     method_permission_name = {
         **{name: name for name in ("list", "show", "add", "edit", "delete")},
@@ -75,19 +83,23 @@ class TodoAdmin(RowView):
     list_title, add_title, edit_title, show_title = "Todos", "New todo", "Edit todo", "Todo"
     add_row_message, edit_row_message = "Todo added.", "Todo saved."
     search_hint = "Title or notes"
-    list_columns = ["title", "owner", "assignees", "priority", "due_on", "complete", "attachments"]
+    list_columns = ["title", "tags", "owner", "assignees", "priority", "due_on", "complete", "attachments"]
     order_columns = ["title", "priority", "due_on", "complete"]
     search_columns = ["title", "priority", "due_on", "complete", "completed_at", "created_at"]
     show_columns = [
-        *("title", "notes", "priority", "due_on", "complete", "completed_at", "owner", "assignees"),
+        *("title", "notes", "tags", "priority", "due_on", "complete", "completed_at", "owner", "assignees"),
         *("created_at", "updated_at"),
     ]
-    add_columns = ["title", "notes", "priority", "due_on", "owner", "assignees", "attachments"]
-    edit_columns = ["title", "notes", "priority", "due_on", "complete", "owner", "assignees", "attachments", "version"]
-    label_columns = {"due_on": "Due", "assignees": "Assigned to", "attachments": "Files", "complete": "Complete"}
+    add_columns = ["title", "notes", "tag_names", "priority", "due_on", "owner", "assignees", "attachments"]
+    edit_columns = [*add_columns[:5], "complete", *add_columns[5:], "version"]
+    label_columns = {
+        **{"due_on": "Due", "assignees": "Assigned to", "attachments": "Files", "complete": "Complete"},
+        **{"tag_names": "Tags"},
+    }
     formatters_columns: dict[str, Any] = {
         "priority": lambda value: PRIORITIES[value].capitalize(),
         "assignees": lambda people: ", ".join(person.username for person in people),
+        "tags": tag_labels,
         "attachments": len,
     }
 

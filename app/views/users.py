@@ -170,4 +170,6 @@ class PersonPages(Page):
     def lookup(self) -> ResponseReturnValue:
         """Return a few people for a search-as-you-type field."""
         found = users.lookup(viewer(), request.args.get("q", "")[:100])
-        return jsonify([{"username": user.username, "name": user.get_full_name()} for user in found])
+        return jsonify(
+            [{"value": user.username, "label": user.get_full_name(), "hint": user.username} for user in found]
+        )

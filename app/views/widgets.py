@@ -13,7 +13,7 @@ from wtforms import Field, ValidationError
 from app.errors import AppError, Invalid
 from app.models.attachments import Attachment
 from app.models.users import User
-from app.services import attachments, quotas, uploads, users
+from app.services import attachments, quotas, tags, uploads, users
 
 
 class Skin:
@@ -135,8 +135,9 @@ class PeopleField(Field):
     """
 
     def __init__(self, label: str = "", ui: str = "site", single: bool = False, **kwargs: Any) -> None:
-        super().__init__(label, widget=Skin("people.html", ui), **kwargs)
+        super().__init__(label, widget=Skin("chips.html", ui), **kwargs)
         self.single = single
+        self.placeholder = "Username" if single else "Usernames, separated by commas"
         self.text = ""
 
     def process_data(self, value: Any) -> None:
@@ -166,9 +167,43 @@ class PeopleField(Field):
         return url_for("PersonPages.lookup")
 
     @property
-    def people(self) -> list[User]:
-        """Return the people, for labels with their names."""
-        return list(self.data or [])
+    def chips(self) -> list[tuple[str, str, str]]:
+        """Return value and label of each person."""
+        return [(user.username, user.get_full_name(), "") for user in self.data or []]
+
+
+class TagsField(Field):
+    """Tags by name, separated by commas; those that do not exist yet are made when the form is saved."""
+
+    placeholder, new = "Tags, separated by commas", "New tag"
+
+    def __init__(self, label: str = "", ui: str = "site", **kwargs: Any) -> None:
+        super().__init__(label, widget=Skin("chips.html", ui), **kwargs)
+        self.text = ""
+
+    def process_data(self, value: Any) -> None:
+        """Take the names from the row."""
+        self.data = list(value or [])
+        self.text = ", ".join(self.data)
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        """Check the names; the text stays as it was typed when one is refused."""
+        self.text = valuelist[0] if valuelist else ""
+        try:
+            self.data = tags.split(self.text)
+            tags.check_new(current_user, self.data)
+        except AppError as error:
+            raise ValueError(error.message) from error
+
+    @property
+    def lookup_url(self) -> str:
+        """Return the address of the search as you type."""
+        return url_for("TagPages.lookup")
+
+    @property
+    def chips(self) -> list[tuple[str, str, str]]:
+        """Return value, label and colour of each tag that exists."""
+        return [(tag.name, tag.name, tag.colour) for tag in tags.known(self.data or [])]
 
 
 def answer_upload(response: Response) -> Response:

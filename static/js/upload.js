@@ -105,7 +105,7 @@ function sendWithProgress(form, event) {
 
 function start(form) {
   for (const root of form.querySelectorAll("[data-drop]")) dropZone(root);
-  for (const root of form.querySelectorAll("[data-people]")) if (!root.querySelector(".people-box")) window.dispatchEvent(new CustomEvent("people", { detail: root }));
+  for (const root of form.querySelectorAll("[data-chips]")) if (!root.querySelector(".chips-box")) window.dispatchEvent(new CustomEvent("chips", { detail: root }));
   form.addEventListener("submit", (event) => sendWithProgress(form, event));
 }
 

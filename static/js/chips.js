@@ -1,12 +1,12 @@
-// Usernames in a text field become chips with search as you type; the field itself is what is sent.
+// Names in a text field - of people, of tags - become chips with search as you type; the field itself is what is sent.
 "use strict";
 
-function peopleField(root) {
+function chipsField(root) {
   const field = root.querySelector("input");
-  const names = new Map([...root.querySelectorAll("data")].map((item) => [item.value, item.textContent]));
+  const known = new Map([...root.querySelectorAll("data")].map((item) => [item.value, { label: item.textContent, colour: item.dataset.colour }]));
   const single = "single" in root.dataset;
   const box = document.createElement("div");
-  box.className = "people-box";
+  box.className = "chips-box";
   const typing = field.cloneNode();
   typing.removeAttribute("name");
   typing.value = "";
@@ -14,10 +14,10 @@ function peopleField(root) {
   typing.setAttribute("aria-expanded", "false");
   typing.setAttribute("aria-autocomplete", "list");
   const menu = document.createElement("ul");
-  menu.className = "people-menu";
+  menu.className = "chips-menu";
   menu.id = `${field.id}-menu`;
   menu.setAttribute("role", "listbox");
-  menu.setAttribute("aria-label", "People");
+  menu.setAttribute("aria-label", root.dataset.chips);
   menu.hidden = true;
   typing.setAttribute("aria-controls", menu.id);
   field.removeAttribute("id");
@@ -28,21 +28,23 @@ function peopleField(root) {
   let chosen = field.value.split(/[,;\n]/).map((name) => name.trim()).filter(Boolean);
   let found = [];
   let marked = -1;
+  let moved = false; // by the arrow keys
   let timer = 0;
   let asked = 0;
 
   function draw() {
     for (const chip of box.querySelectorAll(".chip")) chip.remove();
-    for (const username of chosen) {
+    for (const value of chosen) {
+      const { label = value, colour = "" } = known.get(value) || {};
       const chip = document.createElement("span");
-      chip.className = "chip";
-      chip.textContent = names.get(username) || username;
-      chip.title = username;
+      chip.className = colour ? `chip tag-${colour}` : "chip";
+      chip.textContent = label;
+      chip.title = value;
       const remove = document.createElement("button");
       remove.type = "button";
       remove.textContent = "×";
-      remove.setAttribute("aria-label", `Remove ${names.get(username) || username}`);
-      remove.addEventListener("click", () => { chosen = chosen.filter((name) => name !== username); draw(); typing.focus(); });
+      remove.setAttribute("aria-label", `Remove ${label}`);
+      remove.addEventListener("click", () => { chosen = chosen.filter((other) => other !== value); draw(); typing.focus(); });
       chip.append(remove);
       box.insertBefore(chip, typing);
     }
@@ -54,14 +56,18 @@ function peopleField(root) {
     field.value = [...chosen, typing.value.trim()].filter(Boolean).join(", ");
   }
 
-  function take(person) {
-    names.set(person.username, person.name);
+  function take(item) {
+    known.set(item.value, item);
     if (single) chosen = [];
-    if (!chosen.includes(person.username)) chosen.push(person.username);
+    if (!chosen.some((value) => same(value, item.value))) chosen.push(item.value);
     typing.value = "";
     close();
     draw();
   }
+
+  function same(one, other) { return one.toLowerCase() === other.toLowerCase(); }
+
+  function typed() { return typing.value.replace(/[,;]/g, " ").trim().replace(/\s+/g, " "); }
 
   function close() {
     menu.hidden = true;
@@ -71,15 +77,18 @@ function peopleField(root) {
   }
 
   function show() {
-    menu.replaceChildren(...found.map((person, index) => {
+    menu.replaceChildren(...found.map((option, index) => {
       const item = document.createElement("li");
       item.id = `${menu.id}-${index}`;
       item.setAttribute("role", "option");
       item.setAttribute("aria-selected", String(index === marked));
-      const username = document.createElement("small");
-      username.textContent = ` ${person.username}`;
-      item.append(person.name, username);
-      item.addEventListener("mousedown", (event) => { event.preventDefault(); take(person); });
+      const label = document.createElement("span");
+      label.textContent = option.label;
+      if (option.colour) label.className = `tag tag-${option.colour}`;
+      const hint = document.createElement("small");
+      hint.textContent = option.hint || "";
+      item.append(...(option.made ? [hint, " ", label] : [label, " ", hint]));
+      item.addEventListener("mousedown", (event) => { event.preventDefault(); take(option); });
       return item;
     }));
     menu.hidden = found.length === 0;
@@ -96,10 +105,16 @@ function peopleField(root) {
     url.searchParams.set("q", query);
     try {
       const answer = await fetch(url, { headers: { Accept: "application/json" } });
-      const people = answer.ok ? await answer.json() : [];
+      const items = answer.ok ? await answer.json() : [];
       if (mine !== asked) return; // a later question was asked meanwhile
-      found = people.filter((person) => !chosen.includes(person.username));
+      found = items.filter((item) => !chosen.some((value) => same(value, item.value)));
+      const name = typed();
+      if (root.dataset.new && name && ![...items.map((item) => item.value), ...chosen].some((value) => same(value, name))) {
+        found.unshift({ value: name, label: name, hint: root.dataset.new, made: true });
+      } // what exists by this very name comes first, else what was typed: Enter never takes a longer word
+      else if (root.dataset.new) found.sort((one, other) => same(other.value, name) - same(one.value, name));
       marked = found.length ? 0 : -1;
+      moved = false;
       show();
     } catch { close(); }
   }
@@ -108,9 +123,16 @@ function peopleField(root) {
   typing.addEventListener("blur", close);
   typing.addEventListener("keydown", (event) => {
     if (event.key === "Backspace" && !typing.value) { chosen.pop(); draw(); }
+    const ready = menu.hidden || !(moved || same(found[marked].value, typed())); // the menu may be that of an earlier letter
+    if (root.dataset.new && typed() && (event.key === "," || (event.key === "Enter" && ready))) {
+      event.preventDefault();
+      take({ value: typed(), label: typed() });
+      return;
+    }
     if (menu.hidden) return;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
+      moved = true;
       marked = (marked + (event.key === "ArrowDown" ? 1 : -1) + found.length) % found.length;
       show();
     } else if (event.key === "Enter" || event.key === "Tab") {
@@ -121,5 +143,5 @@ function peopleField(root) {
   draw();
 }
 
-for (const root of document.querySelectorAll("[data-people]")) peopleField(root);
-window.addEventListener("people", (event) => peopleField(event.detail)); // a form that upload.js put in place
+for (const root of document.querySelectorAll("[data-chips]")) chipsField(root);
+window.addEventListener("chips", (event) => chipsField(event.detail)); // a form that upload.js put in place
