@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "app.models": ("app.models", "app.extensions", "app.db"),
     "app.services": (*LOWER, "app.services"),
     "app.tasks.declare": ("app.services", "app.models", "app.db"),
-    "app.tasks.runner": (*LOWER, "app.tasks.declare", "app.services", "app.logs"),
+    "app.tasks.runner": (*LOWER, "app.tasks.declare", "app.services"),
+    "app.tasks.broker": ("app.extensions", "app.tasks.declare", "app.tasks.runner", "app.logs"),
     "app.tasks": (*LOWER, "app.tasks", "app.services"),
     "app.tokens": ("app.services", "app.models", "app.errors", "app.extensions"),
     "app.fab_commands": ("app.errors",),
@@ -75,10 +76,10 @@ def test_no_import_hides_in_a_function(module):
     assert not hidden
 
 
-def test_only_the_runner_knows_celery_and_only_the_config_the_environment(module):
+def test_only_runner_and_broker_know_celery_and_only_the_config_the_environment(module):
     name, tree = module
     names = {found.split(".")[0] for found, _ in imports(tree)}
-    assert ("celery" in names) <= (name == "app.tasks.runner")
+    assert ("celery" in names) <= (name in ("app.tasks.runner", "app.tasks.broker"))
     environ = [n for n in ast.walk(tree) if isinstance(n, ast.Attribute) and n.attr in ("environ", "getenv")]
     of_os = [n for n in environ if isinstance(n.value, ast.Name) and n.value.id == "os"]
     assert not of_os or name == "config"

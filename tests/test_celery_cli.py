@@ -13,7 +13,8 @@ from sqlalchemy import select
 from app import create_app
 from app.extensions import db
 from app.models import Job
-from app.tasks.runner import GRACE_SECONDS, REGISTRY, VISIBILITY_SECONDS
+from app.tasks.broker import GRACE_SECONDS, VISIBILITY_SECONDS
+from app.tasks.runner import REGISTRY
 from app.tasks.schedule import SCHEDULE
 from config import ROOT
 from tests.conftest import db_dispose, empty, migrate, settings

@@ -93,7 +93,7 @@ def mark_sent(job_id: int) -> None:
         session.execute(update(Job).where(Job.id == job_id).values(sent_at=utcnow()))
 
 
-def claim(job_id: int, lease: timedelta = LEASE) -> Job | None:
+def claim(job_id: int) -> Job | None:
     """Take a job that is queued, or whose worker let its lease run out; None if it is not to be had."""
     now = utcnow()
     free = or_(Job.status == "queued", and_(Job.status == "running", Job.lease_expires_at < now))
@@ -101,11 +101,23 @@ def claim(job_id: int, lease: timedelta = LEASE) -> Job | None:
         taken = session.execute(
             update(Job)
             .where(Job.id == job_id, free, Job.cancel_requested_at.is_(None), Job.attempt < MAX_ATTEMPTS)
-            .values(status="running", attempt=Job.attempt + 1, started_at=now, lease_expires_at=now + lease)
+            .values(status="running", attempt=Job.attempt + 1, started_at=now, lease_expires_at=now + LEASE)
         )
     if taken.rowcount != 1:  # type: ignore[attr-defined]
         return None
     return db.session.scalar(select(Job).where(Job.id == job_id).execution_options(populate_existing=True))
+
+
+def renew(job_id: int, attempt: int) -> None:
+    """Show that the attempt is alive, in a transaction of its own.
+
+    Raises:
+        Superseded: when another attempt has taken over, or this one has ended.
+    """
+    with transaction() as session:
+        statement = update(Job).where(*_held(job_id, attempt)).values(lease_expires_at=utcnow() + LEASE)
+        if session.execute(statement).rowcount != 1:  # type: ignore[attr-defined]
+            raise Superseded
 
 
 def advance(job_id: int, attempt: int, done: int, total: int | None) -> None:
@@ -196,7 +208,8 @@ def to_send() -> list[Job]:
     unsent = and_(Job.status == "queued", or_(Job.sent_at.is_(None), Job.sent_at < now - RESEND_AFTER))
     abandoned = and_(Job.status == "running", Job.lease_expires_at < now)
     statement = select(Job).where(or_(unsent, abandoned)).order_by(Job.sent_at.is_not(None), Job.id)
-    return [job for job in db.session.scalars(statement.limit(SWEEP_SIZE)) if _is_due(job, now)]
+    fresh = statement.limit(SWEEP_SIZE).execution_options(populate_existing=True)
+    return [job for job in db.session.scalars(fresh) if _is_due(job, now)]
 
 
 def _is_due(job: Job, now: datetime) -> bool:

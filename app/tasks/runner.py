@@ -1,4 +1,4 @@
-"""Jobs: submitted and run here; the only file that imports Celery.
+"""Jobs: submitted and run here.
 
 Celery and Redis wake workers up; the job's row knows the truth. The message is the row's id and nothing else, it
 is sent after the row is committed, and it may be lost, doubled or late without harm.
@@ -6,17 +6,16 @@ is sent after the row is committed, and it may be lost, doubled or late without 
 
 import json
 import logging
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
 from typing import Any
 
 from celery import Celery
-from celery.exceptions import CPendingDeprecationWarning, SoftTimeLimitExceeded
-from celery.signals import setup_logging, worker_process_init, worker_ready
+from celery.exceptions import SoftTimeLimitExceeded
 from flask import Flask, current_app
-from kombu.transport.redis import Channel
+from sqlalchemy.exc import SQLAlchemyError
 
-from app import logs
 from app.db import after_commit, transaction
 from app.errors import AppError, Denied
 from app.extensions import db
@@ -26,15 +25,11 @@ from app.services import jobs, notifications
 from app.services.permissions import can, load_user
 from app.tasks.declare import REGISTRY, Run, Spec, job
 
-__all__ = ["REGISTRY", "Run", "Spec", "execute", "init_app", "job", "send", "submit", "submit_for", "sweep"]
+__all__ = ["REGISTRY", "Run", "Spec", "execute", "job", "send", "submit", "submit_for", "sweep"]
 
 log = logging.getLogger(__name__)
-Schedule = Mapping[str, tuple[int, Callable[[], Any]]]  # name -> every so many seconds, what runs
 SEND_SECONDS = 1  # of waiting for Redis to connect, and again to answer
 SEND_OPTIONS = {"socket_timeout": SEND_SECONDS, "max_retries": 0}
-SWEEP_SECONDS = 300
-GRACE_SECONDS = 20  # between the exception in the job and the kill
-VISIBILITY_SECONDS = 3600  # longer than any job, or Redis delivers a running one again
 
 
 def submit(viewer: User, spec: Spec, **args: Any) -> Job:
@@ -80,9 +75,35 @@ def execute(job_id: int) -> None:
     run = Run(row.id, row.attempt, load_user(row.owner_id) if row.owner_id else None, row.progress_done, told)
     log.info("job %s %s starts, attempt %s", row.id, row.name, row.attempt)
     try:
-        _end(run, *_outcome(run, row))
+        with _heartbeat(run):
+            _end(run, *_outcome(run, row))
     except jobs.Superseded:
         log.warning("job %s was taken over by another worker", job_id)
+
+
+@contextmanager
+def _heartbeat(run: Run) -> Iterator[None]:
+    """Renew the lease from a thread of its own, so that one long step does not lose it."""
+    ended = Event()
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+
+    def beat() -> None:
+        while not ended.wait(jobs.LEASE.total_seconds() / 3):
+            try:
+                with app.app_context():
+                    jobs.renew(run.job_id, run.attempt)
+            except jobs.Superseded:
+                return
+            except SQLAlchemyError as error:
+                log.warning("the lease of job %s could not be renewed: %s", run.job_id, type(error).__name__)
+
+    thread = Thread(target=beat, name=f"lease of job {run.job_id}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(jobs.LEASE.total_seconds())
 
 
 def _outcome(run: Run, row: Job) -> tuple[str, dict[str, Any] | None, str | None]:
@@ -138,82 +159,3 @@ def sweep() -> int:
             break  # Redis is away: the next sweep tries again
         sent += 1
     return sent
-
-
-def init_app(app: Flask, schedule: Schedule) -> None:
-    """Give the application its Celery instance, with a task for each declared job and each line of the schedule."""
-    # kombu fails, and the worker with it, while it gives unfinished messages back to a Redis that is gone: nobody
-    # needs them back, since the sweeper sends what did not run
-    Channel.do_restore = False
-    celery = Celery(app.import_name, set_as_current=False)
-    celery.conf.update(_settings(app, schedule))
-    for spec in REGISTRY.values():
-        limits = {"soft_time_limit": spec.time_limit, "time_limit": spec.time_limit + GRACE_SECONDS}
-        celery.task(_in_context(app, execute), name=spec.name, shared=False, **limits)
-    for name, (_seconds, function) in schedule.items():
-        celery.task(_in_context(app, function), name=name, shared=False, time_limit=SWEEP_SECONDS)
-    app.extensions["celery"] = celery
-    _connect_signals(app)
-
-
-def _in_context(app: Flask, function: Callable[..., Any]) -> Callable[..., None]:
-    """Return the function as it runs in a worker: with the application, its log lines naming the job."""
-
-    def task(*args: Any) -> None:
-        with app.app_context(), logs.about(f"job-{args[0]}" if args else "schedule"):
-            function(*args)
-
-    return task
-
-
-def _connect_signals(app: Flask) -> None:
-    """Set up logging as in the web process, fresh database connections, and a sweep when a worker starts."""
-
-    def use_our_logging(**_: Any) -> None:
-        logs.init_app(app)
-        # said at each loss of the connection, about a default that will change
-        warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
-
-    def forget_parents_connections(**_: Any) -> None:
-        with app.app_context():
-            db.engine.dispose(close=False)
-
-    def sweep_at_start(**_: Any) -> None:
-        with app.app_context():
-            sweep()
-
-    setup_logging.connect(use_our_logging, weak=False)
-    worker_process_init.connect(forget_parents_connections, weak=False)
-    worker_ready.connect(sweep_at_start, weak=False)
-
-
-def _settings(app: Flask, schedule: Schedule) -> dict[str, Any]:
-    """Return Celery's configuration."""
-    return {
-        "broker_url": app.config["REDIS_URL"].replace("unix://", "redis+socket://"),
-        "broker_connection_retry_on_startup": True,
-        "broker_connection_max_retries": None,
-        "broker_transport_options": {
-            "visibility_timeout": VISIBILITY_SECONDS,
-            "socket_connect_timeout": SEND_SECONDS,
-            "socket_timeout": 30,
-            "socket_keepalive": True,
-            "health_check_interval": 10,
-            "global_keyprefix": "todos:",
-        },
-        "task_default_queue": "jobs",
-        "task_serializer": "json",
-        "accept_content": ["json"],
-        "task_ignore_result": True,
-        "task_acks_late": True,
-        "task_reject_on_worker_lost": True,
-        "worker_prefetch_multiplier": 1,
-        "worker_concurrency": app.config["WORKER_CONCURRENCY"],
-        "worker_max_tasks_per_child": 1000,
-        "worker_cancel_long_running_tasks_on_connection_loss": False,  # a job needs no Redis once it runs
-        "worker_send_task_events": True,
-        # every line of the schedule is safe to run early or twice: nothing has to be remembered in a file
-        "beat_scheduler": "celery.beat.Scheduler",
-        "beat_schedule": {name: {"task": name, "schedule": seconds} for name, (seconds, _) in schedule.items()},
-        "timezone": "UTC",
-    }

@@ -1,7 +1,7 @@
 """What runs by the clock; every line may run early, late or twice without harm."""
 
 from app.services import attachments, users_accounts
-from app.tasks import runner
+from app.tasks import broker, runner
 
 UNSAVED_HOURS = 24
 LONGEST_SESSION_HOURS = 2160  # what SESSION_HOURS can be at most
@@ -17,7 +17,7 @@ def sweep_sessions() -> int:
     return users_accounts.sweep_ended_sessions(LONGEST_SESSION_HOURS)
 
 
-SCHEDULE: runner.Schedule = {
+SCHEDULE: broker.Schedule = {
     # name: (every so many seconds, what)
     "jobs.sweep": (15, runner.sweep),
     "attachments.sweep_unsaved": (3600, sweep_unsaved),

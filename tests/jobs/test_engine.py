@@ -16,6 +16,7 @@ from app.services import jobs
 from app.tasks.runner import execute, send, submit, submit_for
 from app.tasks.todos import export_todos
 from tests.factories import create_job, create_todo
+from tests.faults.processes import wait_until
 
 
 class Killed(BaseException):
@@ -346,6 +347,30 @@ def test_each_batch_renews_the_lease(cast, declare, elsewhere):
     execute(job.id)
     assert leases == sorted(set(leases))
     assert len(leases) == 3
+
+
+def test_step_that_takes_longer_than_the_lease_keeps_it(cast, declare, elsewhere, monkeypatch):
+    monkeypatch.setattr(jobs, "LEASE", timedelta(seconds=0.6))
+
+    def lease():
+        return db.session.scalar(select(Job.lease_expires_at))
+
+    def work(run):
+        [first] = elsewhere(lease)
+        wait_until(lambda: elsewhere(lease) > [first + jobs.LEASE], "the lease was renewed more than once")
+        return {"taken": elsewhere(jobs.claim, run.job_id)}
+
+    job = submit_for(cast.alice.id, declare(work))
+    execute(job.id)
+    assert (reread(job).status, reread(job).attempt, reread(job).result) == ("succeeded", 1, {"taken": [None]})
+
+
+def test_superseded_attempt_cannot_renew_the_lease(cast):
+    job = create_job(cast.alice, "running", lease_expires_at=utcnow())
+    assert take_over(job.id) == 2
+    with pytest.raises(jobs.Superseded):
+        jobs.renew(job.id, 1)
+    jobs.renew(job.id, 2)
 
 
 def test_job_is_not_tried_a_fourth_time(cast, declare):
