@@ -90,6 +90,7 @@ class Config:
     UPLOAD_TYPES: tuple[str, ...] = setting(
         words(*UPLOAD_TYPES), "Types of files that may be attached, found in their content", ",".join(UPLOAD_TYPES)
     )
+    TRASH_DAYS: int = setting(whole(1, 3650), "Days after which deleted todos are purged from the trash", "30")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: str) -> "Config":

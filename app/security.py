@@ -19,6 +19,7 @@ from app.services.permissions import Grant, load_signed_in
 # role -> what it may do. `flask sync` gives the built-in roles exactly these grants; make a copy to change one.
 MEMBER = {
     "Todo": "list show add edit delete share export",
+    "Trash": "list show restore purge",
     "Attachment": "show",
     "Job": "list show cancel",
     "Notification": "list read",
@@ -37,10 +38,10 @@ ROLES: dict[str, dict[str, str] | None] = {
         "Job": "list show cancel see_all cancel_all",
         "User": "list show",
         "Tag": "lookup create list add edit delete merge",
-        "menu": "Todos People Tags",
+        "menu": "Todos Trash People Tags",
     },
     "Member": MEMBER,
-    "Viewer": MEMBER | {"Todo": "list show export see_all", "Tag": "lookup", "menu": "Todos"},
+    "Viewer": MEMBER | {"Todo": "list show export see_all", "Tag": "lookup", "Trash": "", "menu": "Todos"},
     "Public": {},
 }
 # rights that a service checks and no view declares by its methods

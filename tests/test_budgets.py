@@ -22,6 +22,9 @@ BUDGET = {
     "/todos/{todo}": 5,
     "/todos?tag=home": 4,
     "/tags/lookup?q=h": 2,
+    "/trash": 3,
+    "/trash?scope=all": 3,
+    "/trash/forever?id={trashed}": 2,
     "/users": 3,
     "/users/{user}": 3,
     "/users/lookup?q=a": 2,
@@ -43,6 +46,8 @@ BUDGET = {
     "/admin/tags/list/": 3,
     "/admin/tags/edit/{tag}": 2,
     "/admin/tags/merge?id={tag}&id={other}": 2,
+    "/admin/trash/list/": 4,
+    "/admin/trash/show/{trashed}": 4,
     "/admin/users/list/": 4,
     "/admin/users/show/{user}": 3,
     "/admin/users/edit/{user}": 4,
@@ -67,6 +72,7 @@ def fill(owner: User, count: int) -> None:
     common = {"owner_id": owner.id, "due_on": date(2030, 1, 1)}
     done = [{"complete": False, "completed_at": None}, {"complete": True, "completed_at": utcnow()}]
     rows = [common | done[i % 2] | {"title": f"Todo number {i}"} for i in range(count)]
+    rows += [row | {"deleted_at": utcnow(), "deleted_by_id": owner.id} for row in rows]
     todos = list(session.scalars(insert(Todo).returning(Todo.id), rows))
     tags = list(session.scalars(insert(Tag).returning(Tag.id), [_tag(f"t{i}") for i in range(count)]))
     first = session.scalar(select(Tag.id).where(Tag.key == "home")) or tags[0]
@@ -107,6 +113,8 @@ def places(cast):
     tags = {"tag": create_tag("home", todo).id, "other": create_tag("garden").id}
     job = create_job(cast.ada, "succeeded")
     role = db.session.scalar(select(Role.id).where(Role.name == "Viewer"))
+    trashed = create_todo(cast.ada, "Deleted", deleted_at=utcnow())
+    tags["trashed"] = trashed.id
     return {"todo": todo.id, "file": file.id, "job": job.id, "user": cast.bob.id, "role": role} | tags
 
 

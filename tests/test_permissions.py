@@ -16,9 +16,9 @@ from sqlalchemy import delete, select
 from app.cli import sync as sync_command
 from app.db import transaction, utcnow
 from app.extensions import db
-from app.models import ApiKey, AttachmentChunk
+from app.models import ApiKey, AttachmentChunk, Todo
 from app.security import FURTHER, PUBLIC_ENDPOINTS, ROLES, declared, grants, role_grants
-from app.services import permissions
+from app.services import permissions, undo
 from tests.conftest import count_queries
 from tests.factories import PNG, create_attachment, create_job, create_key, create_tag, create_todo, create_user
 
@@ -33,6 +33,8 @@ ADDS = LOGIN + "302 302 403 302 302"
 AWAY = LOGIN + "302 302 302 302 302"
 ADMIN = LOGIN + "403 403 403 403 200"
 ADMIN_DOES = LOGIN + "403 403 403 403 302"
+TRASH = LOGIN + "200 200 403 200 200"
+RESTORES = LOGIN + "404 200 403 200 200"
 PEOPLE = LOGIN + "403 403 403 200 200"
 MANAGES = LOGIN + "403 403 403 302 302"
 OPEN = "200 200 200 200 200 200 200"
@@ -107,9 +109,19 @@ ANSWERS = {
     "TodoPages.complete POST": CHANGES,
     "TodoPages.delete POST": CHANGES,
     "TodoPages.index GET": EVERYBODY,
-    "TodoPages.restore POST": CHANGES,
     "TodoPages.show GET": SEES,
     "TodoPages.show POST": CHANGES,
+    "TrashAdmin.action POST": CHANGES,
+    "TrashAdmin.action_post POST": CHANGES,
+    "TrashAdmin.ask GET": RESTORES,
+    "TrashAdmin.ask POST": CHANGES,
+    "TrashAdmin.list GET": TRASH,
+    "TrashAdmin.show GET": RESTORES,
+    "TrashPages.chosen POST": CHANGES,
+    "TrashPages.forever GET": RESTORES,
+    "TrashPages.forever POST": CHANGES,
+    "TrashPages.index GET": TRASH,
+    "UndoPages.take_back POST": LOGIN + "404 302 404 404 404",
     "UserAdmin.action POST": ADMIN_DOES,
     "UserAdmin.action_post POST": ADMIN_DOES,
     "UserAdmin.add GET": ADMIN,
@@ -143,8 +155,20 @@ def make_world(cast):
         create_key(cast.alice)
         key = db.session.scalar(select(ApiKey).order_by(ApiKey.id.desc()))
         tags = [create_tag(f"Tag {place} of {row.id}", row) for place in (1, 2)]
-        rows = {"todo": row, "file": file, "role": role, "tags": tags, "job": create_job(cast.alice), "key": key}
-        return SimpleNamespace(alice=cast.alice, **rows)
+        trashed, done = create_todo(cast.alice, "Deleted", deleted_at=utcnow()), create_todo(cast.alice, "Done")
+        with transaction():
+            step_id = undo.begin(cast.alice.id, "complete")
+            undo.remember(step_id, Todo.id == done.id)
+            done.complete = True
+        rows = {
+            "todo": row,
+            "trashed": trashed,
+            "file": file,
+            "tags": tags,
+            "role": role,
+            "job": create_job(cast.alice),
+        }
+        return SimpleNamespace(**rows, alice=cast.alice, key=key, step_id=step_id)
 
     return make
 
@@ -154,20 +178,24 @@ def address(app: Any, endpoint: str, world: SimpleNamespace) -> str:
     view = endpoint.split(".")[0]
     pk = {"TodoAdmin": world.todo, "UserAdmin": world.alice, "RoleAdmin": world.role, "JobAdmin": world.job}
     pk["TagAdmin"] = world.tags[0]
+    pk["TrashAdmin"] = world.trashed
+    names = {"UserAdmin": "set_password", "RoleAdmin": "copy", "TagAdmin": "delete_chosen", "TrashAdmin": "restore"}
     values = {
         "todo_id": world.todo.id,
         "file_id": world.file.id,
         "job_id": world.job.id,
         "key_id": world.key.id,
         "user_id": world.alice.id,
+        "step_id": world.step_id,
         "pk": pk.get(view, world.todo).id,
-        "name": {"UserAdmin": "set_password", "RoleAdmin": "copy", "TagAdmin": "delete_chosen"}.get(view, "complete"),
+        "name": names.get(view, "complete"),
         "filename": "css/bootstrap.min.css" if view == "appbuilder" else "favicon.svg",
         "locale": "en",
         "version": "v1",
     }
     rule = next(rule for rule in app.url_map.iter_rules() if rule.endpoint == endpoint)
-    query: dict[str, Any] = {"id": world.todo.id} if endpoint == "TodoAdmin.assign_to" else {}
+    chosen = {"TodoAdmin.assign_to": world.todo, "TrashAdmin.ask": world.trashed, "TrashPages.forever": world.trashed}
+    query: dict[str, Any] = {"id": chosen[endpoint].id} if endpoint in chosen else {}
     if endpoint == "TagAdmin.merge_into":
         query = {"id": [tag.id for tag in world.tags]}
     return str(app.url_map.bind("localhost").build(endpoint, {name: values[name] for name in rule.arguments} | query))
@@ -194,8 +222,9 @@ def body(endpoint: str, world: SimpleNamespace) -> dict[str, Any]:
         "TodoPages.add": {"title": "Added", "priority": 1},
         "TodoPages.chosen": {"action": "complete", "id": todo.id},
         "TodoPages.complete": {"complete": 1},
-        "TodoPages.restore": {"id": todo.id},
         "TodoPages.show": edited,
+        "TrashAdmin.action_post": {"action": "restore", "rowid": world.trashed.id},
+        "TrashPages.chosen": {"action": "restore", "id": world.trashed.id},
         "UserAdmin.action_post": {"action": "set_password", "rowid": alice.id},
         "UserAdmin.edit": person | {"roles": "Member", "active": "y"},
     }
@@ -264,7 +293,7 @@ def test_every_form_answers_as_the_table_says_and_refusals_change_nothing(app, v
     wanted = {route: line.split()[VISITORS.index(name)] for route, line in ANSWERS.items() if route.endswith(" POST")}
     for route in wanted:
         endpoint = route.split()[0]
-        world = make_world(deleted_at=utcnow() if endpoint == "TodoPages.restore" else None)
+        world = make_world()
         before = everything()
         found[route] = answer_of(visit(name).send(address(app, endpoint, world), body(endpoint, world)))
         if everything() != before:
@@ -274,8 +303,10 @@ def test_every_form_answers_as_the_table_says_and_refusals_change_nothing(app, v
 
 
 def test_forms_of_the_table_do_change_something_for_their_owner(app, visit, make_world):
-    for endpoint in ("TodoPages.show", "TodoPages.complete", "TodoPages.delete", "TodoPages.restore", "TodoAdmin.edit"):
-        world = make_world(deleted_at=utcnow() if endpoint == "TodoPages.restore" else None)
+    pages = ("show", "complete", "delete")
+    trash = ("TrashPages.chosen", "TrashPages.forever", "TrashAdmin.ask", "UndoPages.take_back")
+    for endpoint in (*(f"TodoPages.{page}" for page in pages), "TodoAdmin.edit", *trash):
+        world = make_world()
         before = everything()
         visit("alice").send(address(app, endpoint, world), body(endpoint, world))
         assert everything() != before, endpoint

@@ -3,7 +3,10 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
+from app.extensions import db
+from app.models import UndoStep
 from tests.factories import PASSWORD, create_todo
 
 PREFIX = "/todo-flask-mvc"
@@ -131,9 +134,10 @@ def test_no_form_of_todos_leads_away(site, login, cast, where):
         send(f"/todos/{todo.id}/complete", {"complete": 1}),
         send("/todos/chosen", {"action": "reopen", "id": todo.id}),
         send(f"/todos/{todo.id}/delete", {}),
-        send("/todos/restore", {"id": todo.id}),
+        send(f"/undo/{db.session.scalar(select(func.max(UndoStep.id)))}", {}),
     ]
     assert [(answer.status_code, answer.location) for answer in answers] == [(302, f"{prefix}/todos")] * 6
+    assert send("/trash", {"action": "forever", "id": todo.id}).location == f"{prefix}/trash/forever?id={todo.id}"
 
 
 def test_doubled_slashes_in_the_path_lead_to_this_site(app):

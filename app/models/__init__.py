@@ -10,6 +10,7 @@ from app.models.jobs import Job
 from app.models.notifications import Notification
 from app.models.tags import Tag, todo_tags
 from app.models.todos import Todo, todo_assignees
+from app.models.undo import UndoAssignee, UndoRow, UndoStep
 
 __all__ = [
     "ApiKey",
@@ -20,6 +21,9 @@ __all__ = [
     "Notification",
     "Tag",
     "Todo",
+    "UndoAssignee",
+    "UndoRow",
+    "UndoStep",
     "User",
     "todo_assignees",
     "todo_tags",

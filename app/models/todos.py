@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 PRIORITIES = ("urgent", "high", "normal", "low")  # 0-3, so that ascending order shows the urgent first
 NORMAL = 2
+IN_TRASH = text("deleted_at IS NOT NULL")
 
 todo_assignees = Table(
     "todo_assignees",
@@ -55,6 +57,8 @@ class Todo(Timestamps, Model):
         Index("ix_todos_by_owner", "owner_id", "complete", "due_sort", "priority", "id"),
         # the generated list, sorted by a column
         Index("ix_todos_by_title", "title", "id"),
+        # the trash, and what is to be purged
+        Index("ix_todos_in_trash", "deleted_at", "id", sqlite_where=IN_TRASH, postgresql_where=IN_TRASH),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
@@ -67,10 +71,12 @@ class Todo(Timestamps, Model):
     complete: Mapped[bool] = mapped_column(nullable=False, default=False)
     completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    deleted_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", ondelete="SET NULL"))
     owner_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", ondelete="RESTRICT"), nullable=False)
     version: Mapped[int] = mapped_column(Integer, nullable=False, default=1)
 
     owner: Mapped[User] = relationship(User, foreign_keys=[owner_id])
+    deleted_by: Mapped[User | None] = relationship(User, foreign_keys=[deleted_by_id])
     assignees: Mapped[list[User]] = relationship(User, secondary=todo_assignees, order_by=User.username)
     tags: Mapped[list[Tag]] = relationship(Tag, secondary=todo_tags, order_by=Tag.key)
     attachments: Mapped[list["Attachment"]] = relationship(

@@ -4,10 +4,10 @@ import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 
-from sqlalchemy import ColumnElement, Engine, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Engine, and_, delete, insert, or_, select, tuple_, update
 
 from app.db import transaction, utcnow
 from app.errors import Invalid, NotFound
@@ -17,6 +17,9 @@ from app.models.jobs import Job
 from app.models.todos import Todo
 from app.models.users import User
 from app.services import quotas
+
+SWEEP_CHUNKS = 100  # in one transaction: 25 MiB
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -128,12 +131,34 @@ def save_thumbnail(attachment_id: int, data: bytes) -> None:
         session.execute(update(Attachment).where(Attachment.id == attachment_id).values(thumbnail_size=len(data)))
 
 
+def lose(which: ColumnElement[bool]) -> int:
+    """Cut files loose from whatever they belong to, within the present transaction; `sweep_lost` takes them away."""
+    values = {"todo_id": None, "uploaded_by_id": None, "created_at": LONG_AGO}
+    statement = update(Attachment).where(which).values(values).execution_options(synchronize_session=False)
+    return db.session.execute(statement).rowcount  # type: ignore[attr-defined]
+
+
 def sweep_unsaved(older_than_hours: int) -> int:
     """Delete uploads whose form was never saved and return how many there were."""
     limit = utcnow() - timedelta(hours=older_than_hours)
-    lost = and_(Attachment.todo_id.is_(None), Attachment.job_id.is_(None), Attachment.created_at < limit)
+    with transaction():
+        count = lose(and_(Attachment.todo_id.is_(None), Attachment.job_id.is_(None), Attachment.created_at < limit))
+    sweep_lost()
+    return count
+
+
+def sweep_lost() -> None:
+    """Delete the files that were cut loose, in transactions of `SWEEP_CHUNKS` chunks at most."""
+    lost = and_(Attachment.todo_id.is_(None), Attachment.job_id.is_(None), Attachment.created_at == LONG_AGO)
+    key = (AttachmentChunk.attachment_id, AttachmentChunk.variant, AttachmentChunk.position)
+    some = select(*key).join(Attachment, Attachment.id == AttachmentChunk.attachment_id).where(lost)
+    deleted = SWEEP_CHUNKS
+    while deleted == SWEEP_CHUNKS:
+        with transaction() as session:
+            chunks = delete(AttachmentChunk).where(tuple_(*key).in_(some.limit(SWEEP_CHUNKS)))
+            deleted = session.execute(chunks.execution_options(synchronize_session=False)).rowcount  # type: ignore[attr-defined]
     with transaction() as session:
-        return session.execute(delete(Attachment).where(lost)).rowcount  # type: ignore[attr-defined]
+        session.execute(delete(Attachment).where(lost).execution_options(synchronize_session=False))
 
 
 class Reader(io.RawIOBase):

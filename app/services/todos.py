@@ -1,6 +1,7 @@
 """Todos: everything that is done to them."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, insert, select, update
@@ -11,7 +12,7 @@ from app.errors import Conflict, Denied, NotFound
 from app.extensions import db
 from app.models.todos import Todo, todo_assignees
 from app.models.users import User
-from app.services import notifications, tags
+from app.services import notifications, tags, undo
 from app.services.attachments import Files, attach
 from app.services.permissions import can
 from app.services.todos_lists import LOADED
@@ -114,46 +115,51 @@ def update_todo(viewer: User, todo: Todo, version: str | int | None, files: File
         raise Conflict(STALE) from error
 
 
-def set_complete(viewer: User, ids: Sequence[int], complete: bool) -> list[int]:
+@dataclass(frozen=True)
+class Outcome:
+    """What became of several todos: the ids of those that changed, and the step that takes the action back."""
+
+    ids: list[int]
+    step_id: int | None
+
+
+def set_complete(viewer: User, ids: Sequence[int], complete: bool, step_id: int | None = None) -> Outcome:
     """Complete or reopen todos; those that are so already, or not the viewer's to change, stay as they are.
 
-    Returns:
-        The ids of those that changed.
+    Args:
+        step_id: of `undo.begin`, when this is a part of a larger action; so for all that follow.
     """
-    stamp = utcnow() if complete else None
-    return _change(
-        and_(Todo.id.in_(ids), changeable_by(viewer), Todo.complete.is_not(complete)),
-        complete=complete,
-        completed_at=stamp,
-    )
+    mine = and_(changeable_by(viewer), Todo.complete.is_not(complete))
+    values = {"complete": complete, "completed_at": utcnow() if complete else None}
+    return _change(viewer, "complete" if complete else "reopen", ids, mine, step_id, **values)
 
 
-def delete_todos(viewer: User, ids: Sequence[int]) -> list[int]:
-    """Move todos to the trash and return the ids of those that the viewer could delete."""
-    mine = and_(Todo.id.in_(ids), Todo.deleted_at.is_(None), deletable_by(viewer))
-    return _change(mine, deleted_at=utcnow())
+def delete_todos(viewer: User, ids: Sequence[int], step_id: int | None = None) -> Outcome:
+    """Move those todos to the trash that the viewer may delete."""
+    mine = and_(Todo.deleted_at.is_(None), deletable_by(viewer))
+    return _change(viewer, "delete", ids, mine, step_id, deleted_at=utcnow(), deleted_by_id=viewer.id)
 
 
-def restore(viewer: User, ids: Sequence[int]) -> list[int]:
-    """Take todos back from the trash and return the ids of those that came back."""
-    mine = and_(Todo.id.in_(ids), Todo.deleted_at.is_not(None), deletable_by(viewer))
-    return _change(mine, deleted_at=None)
+def restore(viewer: User, ids: Sequence[int], step_id: int | None = None) -> Outcome:
+    """Take those todos back from the trash that the viewer may delete."""
+    mine = and_(Todo.deleted_at.is_not(None), deletable_by(viewer))
+    return _change(viewer, "restore", ids, mine, step_id, deleted_at=None, deleted_by_id=None)
 
 
-def assign(viewer: User, ids: Sequence[int], people: Sequence[User]) -> list[int]:
-    """Make these people the assignees of todos and return the ids of those that the viewer could share."""
-    mine = and_(Todo.id.in_(ids), Todo.deleted_at.is_(None), deletable_by(viewer))
+def assign(viewer: User, ids: Sequence[int], people: Sequence[User], step_id: int | None = None) -> Outcome:
+    """Make these people the assignees of those todos that the viewer may share."""
+    mine = and_(Todo.deleted_at.is_(None), deletable_by(viewer))
     with transaction() as session:
-        changed = _change_within(session, mine)
-        which = todo_assignees.c.todo_id.in_(changed)
+        outcome = _change(viewer, "assign", ids, mine, step_id)
+        which = todo_assignees.c.todo_id.in_(outcome.ids)
         before = {tuple(row) for row in session.execute(select(todo_assignees).where(which))}
         session.execute(delete(todo_assignees).where(which))
-        after = [(todo_id, person.id) for todo_id in changed for person in people]
+        after = [(todo_id, person.id) for todo_id in outcome.ids for person in people]
         if after:
             session.execute(insert(todo_assignees), [{"todo_id": row[0], "user_id": row[1]} for row in after])
         new = [{"todo_id": row[0], "user_id": row[1]} for row in after if row not in before and row[1] != viewer.id]
         notifications.add([{"kind": "assigned", "actor": viewer.get_full_name(), **row} for row in new])
-    return changed
+    return outcome
 
 
 def _tell_assigned(viewer: User, todo_id: int, people: Iterable[User]) -> None:
@@ -161,14 +167,16 @@ def _tell_assigned(viewer: User, todo_id: int, people: Iterable[User]) -> None:
     notifications.tell([person.id for person in people], "assigned", by=viewer, todo_id=todo_id)
 
 
-def _change(which: ColumnElement[bool], **values: Any) -> list[int]:
-    """Update the selected todos in a transaction of its own."""
+def _change(
+    viewer: User, action: str, ids: Sequence[int], mine: ColumnElement[bool], step_id: int | None, **values: Any
+) -> Outcome:
+    """Update todos as one statement, and remember what they were."""
     with transaction() as session:
-        return _change_within(session, which, **values)
-
-
-def _change_within(session: Any, which: ColumnElement[bool], **values: Any) -> list[int]:
-    """Update the selected todos as one statement and return their ids."""
-    new = {"version": Todo.version + 1, "updated_at": utcnow(), **values}
-    statement = update(Todo).where(which).values(new).returning(Todo.id)
-    return sorted(session.scalars(statement.execution_options(synchronize_session=False)))
+        step = step_id or undo.begin(viewer.id, action)
+        changed = undo.remember(step, and_(Todo.id.in_(ids), mine))
+        new = {"version": Todo.version + 1, "updated_at": utcnow(), **values}
+        statement = update(Todo).where(Todo.id.in_(changed)).values(new)
+        session.execute(statement.execution_options(synchronize_session=False))
+        if not changed and step_id is None:
+            undo.forget(step)
+    return Outcome(changed, step if changed else None)

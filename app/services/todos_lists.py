@@ -58,11 +58,11 @@ def _in_order(statement: Select[Any], wanted: Filter) -> Select[Any]:
     if wanted.done:
         key = tuple_(Todo.completed_at, Todo.id)
         if wanted.after:
-            statement = statement.where(key < _parsed(wanted.after, datetime.fromisoformat, int))
+            statement = statement.where(key < parsed(wanted.after, datetime.fromisoformat, int))
         return statement.order_by(Todo.completed_at.desc(), Todo.id.desc())
     key = tuple_(Todo.due_sort, Todo.priority, Todo.id)
     if wanted.after:
-        statement = statement.where(key > _parsed(wanted.after, date.fromisoformat, int, int))
+        statement = statement.where(key > parsed(wanted.after, date.fromisoformat, int, int))
     return statement.order_by(Todo.due_sort, Todo.priority, Todo.id)
 
 
@@ -73,7 +73,7 @@ def _cursor(todo: Todo) -> str:
     return f"{todo.due_sort}_{todo.priority}_{todo.id}"
 
 
-def _parsed(cursor: str, *types: Any) -> tuple[Any, ...]:
+def parsed(cursor: str, *types: Any) -> tuple[Any, ...]:
     """Read a cursor back.
 
     Raises:

@@ -1,6 +1,8 @@
 """What runs by the clock; every line may run early, late or twice without harm."""
 
-from app.services import attachments, users_accounts
+from flask import current_app
+
+from app.services import attachments, trash, undo, users_accounts
 from app.tasks import broker, runner
 
 UNSAVED_HOURS = 24
@@ -17,9 +19,16 @@ def sweep_sessions() -> int:
     return users_accounts.sweep_ended_sessions(LONGEST_SESSION_HOURS)
 
 
+def purge_trash() -> int:
+    """Delete for ever what has been in the trash for too long."""
+    return trash.purge_expired(current_app.config["TRASH_DAYS"])
+
+
 SCHEDULE: broker.Schedule = {
     # name: (every so many seconds, what)
     "jobs.sweep": (15, runner.sweep),
     "attachments.sweep_unsaved": (3600, sweep_unsaved),
+    "trash.purge": (3600, purge_trash),
+    "undo.sweep": (3600, undo.sweep),
     "users.sweep_sessions": (3600, sweep_sessions),
 }

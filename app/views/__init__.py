@@ -16,19 +16,22 @@ from app.views.rows import IdConverter
 from app.views.tags import TagAdmin, TagPages
 from app.views.todos import TodoPages
 from app.views.todos_admin import TodoAdmin
+from app.views.trash import TrashPages, UndoPages
+from app.views.trash_admin import TrashAdmin
 from app.views.users import AccountPages, PersonPages, ProfilePages
 from app.views.users_admin import PermissionAdmin, RoleAdmin, UserAdmin
 
 __all__ = ["Index", "escape_translations", "register_views"]
 
 PAGES = (
-    *(TodoPages, PersonPages, JobPages, NotificationPages, ProfilePages, ApiKeyPages, AttachmentPages),
-    TagPages,
+    *(TodoPages, TrashPages, UndoPages, PersonPages, JobPages, NotificationPages, ProfilePages, ApiKeyPages),
+    *(AttachmentPages, TagPages),
 )
 ADMIN = (
     # view, name in the menu
     (TodoAdmin, "Todos"),
     (TagAdmin, "Tags"),
+    (TrashAdmin, "Trash"),
     (UserAdmin, "People"),
     (JobAdmin, "Jobs"),
     (RoleAdmin, "Roles"),

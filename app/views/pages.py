@@ -11,8 +11,7 @@ from flask_login import current_user
 from app.services import health
 from app.views.base import History
 
-UNDO_CAP = 200  # ids that fit into the session cookie
-__all__ = ["Index", "Page", "has_access", "health_pages", "notice", "wants_json"]
+__all__ = ["Index", "Page", "counted", "has_access", "health_pages", "notice", "wants_json"]
 
 
 class Index(History, IndexView):
@@ -43,10 +42,14 @@ def wants_json() -> bool:
     return request.accept_mimetypes.best == "application/json"
 
 
-def notice(text: str, undo: str = "", **ids: Any) -> None:
-    """Say what happened; `undo` is the endpoint that takes it back, with the ids it needs."""
-    fits = sum(map(len, ids.values())) <= UNDO_CAP
-    flash({"text": text, "undo": undo, "ids": ids} if undo and fits else text, "success")  # type: ignore[arg-type]
+def notice(text: str, undo: int | None = None) -> None:
+    """Say what happened; `undo` is the step that takes it back."""
+    flash({"text": text, "undo": undo} if undo else text, "success")  # type: ignore[arg-type]
+
+
+def counted(count: int, what: str) -> str:
+    """Return "1 todo completed." or "3 todos completed."."""
+    return f"{count:,} {'todo' if count == 1 else 'todos'} {what}."
 
 
 health_pages = Blueprint("health", __name__, url_prefix="/health")

@@ -17,16 +17,11 @@ from app.tasks.runner import submit
 from app.tasks.todos import export_todos
 from app.views.attachments import draw
 from app.views.forms import FIELDS, NewTodoForm, TodoForm
-from app.views.pages import Page, has_access, notice, wants_json
+from app.views.pages import Page, counted, has_access, notice, wants_json
 from app.views.rows import parse_ids
 
 # action of the chosen todos -> the right it needs
 CHOSEN = {"complete": "can_edit", "reopen": "can_edit", "delete": "can_delete", "export": "can_export"}
-
-
-def counted(count: int, what: str) -> str:
-    """Return "1 todo completed" or "3 todos completed"."""
-    return f"{count} {'todo' if count == 1 else 'todos'} {what}."
 
 
 def wanted() -> Filter:
@@ -110,10 +105,11 @@ class TodoPages(Page):
         """Complete or reopen a todo; saying it twice does no harm."""
         todo = todos.get(viewer(), todo_id)
         done = request.form.get("complete") == "1"
-        if not todos.set_complete(viewer(), [todo_id], done) and todo.complete != done:
+        changed = todos.set_complete(viewer(), [todo_id], done)
+        if not changed.ids and todo.complete != done:
             raise NotFound("You can see this todo but not change it.")
         message = f"{'Completed' if done else 'Reopened'} “{todo.title}”."
-        return self.done(message, complete=done)
+        return self.done(message, changed.step_id, complete=done)
 
     @expose("/chosen", methods=["POST"])
     @has_access
@@ -131,7 +127,7 @@ class TodoPages(Page):
         if action == "delete":
             return self.deleted(ids)
         changed = todos.set_complete(viewer(), ids, action == "complete")
-        notice(counted(len(changed), "completed" if action == "complete" else "reopened"))
+        notice(counted(len(changed.ids), "completed" if action == "complete" else "reopened"), undo=changed.step_id)
         return redirect(safe_target(url_for(".index")))
 
     @expose("/<id:todo_id>/delete", methods=["POST"])
@@ -145,20 +141,9 @@ class TodoPages(Page):
     def deleted(self, ids: list[int]) -> ResponseReturnValue:
         """Delete todos and offer to undo it."""
         gone = todos.delete_todos(viewer(), ids)
-        if not gone:
+        if not gone.ids:
             raise NotFound("You can see this, but only its owner can delete it.")
-        notice(counted(len(gone), "deleted"), undo="TodoPages.restore", id=gone)
-        return redirect(safe_target(url_for(".index")))
-
-    @expose("/restore", methods=["POST"])
-    @has_access
-    @permission_name("delete")
-    def restore(self) -> ResponseReturnValue:
-        """Undo a deletion."""
-        back = todos.restore(viewer(), parse_ids(request.form.getlist("id")))
-        if not back:
-            raise NotFound("There is nothing to restore.")
-        notice(counted(len(back), "restored"))
+        notice(counted(len(gone.ids), "deleted"), undo=gone.step_id)
         return redirect(safe_target(url_for(".index")))
 
     def export(self) -> ResponseReturnValue:
@@ -170,10 +155,10 @@ class TodoPages(Page):
         job = submit(viewer(), export_todos, ids=ids)
         return redirect(url_for("JobPages.show", job_id=job.id))
 
-    def done(self, message: str, **facts: Any) -> ResponseReturnValue:
+    def done(self, message: str, step_id: int | None, **facts: Any) -> ResponseReturnValue:
         """Answer a script with facts, and a form with the page it came from."""
         if wants_json():
             answer: Response = jsonify(message=message, **facts)
             return answer
-        notice(message)
+        notice(message, undo=step_id)
         return redirect(safe_target(url_for(".index")))

@@ -22,10 +22,9 @@ from app.tasks.todos import export_todos
 from app.views.attachments import draw
 from app.views.base import RowView
 from app.views.forms import NOTES, PRIORITY_CHOICES, VersionField, text_field, unix_lines
-from app.views.pages import notice
+from app.views.pages import counted, notice
 from app.views.rows import Rows, Visible, parse_ids
 from app.views.tags import tag_labels
-from app.views.todos import counted
 from app.views.widgets import PeopleField, TagsField, UploadField
 
 OWN_FIELDS = ("title", "notes", "priority", "due_on", "complete", "tag_names", "owner", "assignees")
@@ -128,9 +127,10 @@ class TodoAdmin(RowView):
 
     def remove(self, item: Todo) -> None:
         """Move a todo to the trash and offer to undo it."""
-        if not todos.delete_todos(viewer(), [item.id]):
+        gone = todos.delete_todos(viewer(), [item.id])
+        if not gone.ids:
             raise Denied("Only its owner can delete this todo.")
-        notice(counted(1, "deleted"), undo="TodoPages.restore", id=[item.id])
+        self.tell(gone, "deleted")
 
     def actions_on(self, item: Todo) -> list[Any]:
         """Offer to complete what is open, and to reopen what is complete."""
@@ -140,16 +140,20 @@ class TodoAdmin(RowView):
         """Return the ids of chosen todos."""
         return [item.id for item in items]
 
+    def tell(self, outcome: todos.Outcome, what: str) -> None:
+        """Say what became of the chosen todos, and offer to undo it."""
+        notice(counted(len(outcome.ids), what), undo=outcome.step_id)
+
     @action("complete", "Complete", icon="fa-check")
     def complete(self, items: list[Todo]) -> ResponseReturnValue:
         """Complete the chosen todos."""
-        notice(counted(len(todos.set_complete(viewer(), self.ids(items), True)), "completed"))
+        self.tell(todos.set_complete(viewer(), self.ids(items), True), "completed")
         return self.to_list()
 
     @action("reopen", "Reopen", icon="fa-undo")
     def reopen(self, items: list[Todo]) -> ResponseReturnValue:
         """Reopen the chosen todos."""
-        notice(counted(len(todos.set_complete(viewer(), self.ids(items), False)), "reopened"))
+        self.tell(todos.set_complete(viewer(), self.ids(items), False), "reopened")
         return self.to_list()
 
     @action("assign", "Assign to …", icon="fa-user-plus")
@@ -166,8 +170,7 @@ class TodoAdmin(RowView):
     @action("delete_chosen", "Delete", "Move to the trash?", icon="fa-trash")
     def delete_chosen(self, items: list[Todo]) -> ResponseReturnValue:
         """Move the chosen todos to the trash and offer to undo it."""
-        gone = todos.delete_todos(viewer(), self.ids(items))
-        notice(counted(len(gone), "deleted"), undo="TodoPages.restore", id=gone)
+        self.tell(todos.delete_todos(viewer(), self.ids(items)), "deleted")
         return self.to_list()
 
     @expose("/assign", methods=["GET", "POST"])
@@ -178,8 +181,7 @@ class TodoAdmin(RowView):
         chosen = todos.chosen(viewer(), parse_ids(request.args.getlist("id")))
         form = AssignForm()
         if form.validate_on_submit():
-            changed = todos.assign(viewer(), self.ids(chosen), form.people.data)
-            notice(counted(len(changed), "assigned"))
+            self.tell(todos.assign(viewer(), self.ids(chosen), form.people.data), "assigned")
             return self.to_list()
         status = 400 if form.is_submitted() else 200
         return self.render_template("admin/assign.html", todos=chosen, form=form), status

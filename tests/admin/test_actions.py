@@ -6,9 +6,11 @@ import pytest
 from flask_appbuilder.security.sqla.models import Role
 from sqlalchemy import func, select
 
+from app.db import utcnow
 from app.extensions import db
 from app.models import Job, Todo
 from app.views.todos_admin import TodoAdmin
+from app.views.trash_admin import TrashAdmin
 from app.views.users_admin import RoleAdmin, UserAdmin
 from tests.factories import create_todo, create_user
 
@@ -19,10 +21,12 @@ MAY = {
     ("TodoAdmin", "assign"): "alice max ada",
     ("TodoAdmin", "export"): "alice vera max ada",
     ("TodoAdmin", "delete_chosen"): "alice max ada",
+    ("TrashAdmin", "restore"): "alice max ada",
+    ("TrashAdmin", "forever"): "alice max ada",
     ("UserAdmin", "set_password"): "ada",
     ("RoleAdmin", "copy"): "ada",
 }
-BASES = {view.__name__: view.route_base for view in (TodoAdmin, UserAdmin, RoleAdmin)}
+BASES = {view.__name__: view.route_base for view in (TodoAdmin, TrashAdmin, UserAdmin, RoleAdmin)}
 CAST = ("charlie", "alice", "vera", "max", "ada")
 IMPOSSIBLE = ("0", "999999999", "-1", "x", "1.5", "", " 1", "1 ", "²", "1\x00", str(2**31), str(2**63), "9" * 5000)
 
@@ -31,6 +35,8 @@ def target(view: str, cast: Any) -> int:
     """Return the id of a row for the actions of a view."""
     if view == "TodoAdmin":
         return create_todo(cast.alice).id
+    if view == "TrashAdmin":
+        return create_todo(cast.alice, deleted_at=utcnow()).id
     return cast.alice.id if view == "UserAdmin" else db.session.scalar(select(Role.id).where(Role.name == "Viewer"))
 
 

@@ -77,7 +77,7 @@ def test_seen_but_not_changeable_among_the_chosen_stays(login, cast):
     assert not fresh(theirs).complete
 
 
-@pytest.mark.parametrize("path", ["/todos/chosen", "/todos/restore"])
+@pytest.mark.parametrize("path", ["/todos/chosen", "/trash"])
 def test_damaged_choice_is_refused(login, cast, path):
     client, found = login("alice"), {}
     for ids in ([], ["x"], ["-1"], ["1.0"], [2**31], ["9" * 30], ["9" * 5000], ["²"], ["1\x00"], list(range(1, 1002))):

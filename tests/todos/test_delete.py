@@ -46,9 +46,8 @@ def test_undo_brings_everything_back(login, cast):
     client.send(f"/todos/{todo.id}/delete")
     page = client.get("/todos?state=done").text
     assert "1 todo deleted." in page
-    undo = re.search(r'action="([^"]*restore[^"]*)"', page)[1]
-    assert str(todo.id) in re.findall(r'name="id" value="(\d+)"', page)
-    assert client.send(undo, {"id": todo.id}).status_code == 302
+    undo = re.search(r'action="(/undo/\d+)"', page)[1]
+    assert client.send(undo).status_code == 302
     assert fresh(todo).deleted_at is None
     assert todo.complete
     assert [user.username for user in todo.assignees] == ["bob"]
@@ -63,26 +62,26 @@ def test_several_todos_are_deleted_and_restored_together(login, cast):
     client.send("/todos/chosen", {"action": "delete", "id": ids})
     assert all(fresh(todo).deleted_at for todo in found)
     assert "3 todos deleted." in client.get("/todos").text
-    client.send("/todos/restore", {"id": ids})
+    client.send("/trash", {"id": ids})
     assert not any(fresh(todo).deleted_at for todo in found)
 
 
 @pytest.mark.parametrize("name", ["charlie", "bob", "vera"])
 def test_only_those_who_may_delete_can_restore(login, cast, name):
     todo = create_todo(cast.alice, assignees=[cast.bob], deleted_at=utcnow())
-    assert login(name).send("/todos/restore", {"id": todo.id}).status_code in (403, 404)
+    assert login(name).send("/trash", {"id": todo.id}).status_code in (403, 404)
     assert fresh(todo).deleted_at is not None
 
 
 def test_manager_restores_what_somebody_deleted(login, cast):
     todo = create_todo(cast.alice, deleted_at=utcnow())
-    login("max").send("/todos/restore", {"id": todo.id})
+    login("max").send("/trash", {"id": todo.id})
     assert fresh(todo).deleted_at is None
 
 
 def test_restoring_touches_only_ones_own_among_others(login, cast):
     mine, theirs = create_todo(cast.alice, deleted_at=utcnow()), create_todo(cast.bob, deleted_at=utcnow())
-    login("alice").send("/todos/restore", {"id": [mine.id, theirs.id]})
+    login("alice").send("/trash", {"id": [mine.id, theirs.id]})
     assert fresh(theirs).deleted_at is not None
 
 
@@ -94,7 +93,7 @@ def test_deleting_twice_is_not_found_the_second_time(login, cast):
 
 def test_restoring_what_is_not_deleted_changes_nothing(login, cast):
     todo = create_todo(cast.alice)
-    login("alice").send("/todos/restore", {"id": todo.id})
+    login("alice").send("/trash", {"id": todo.id})
     assert fresh(todo).version == 1
 
 

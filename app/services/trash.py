@@ -1,0 +1,80 @@
+"""The trash: deleted todos, until somebody restores them or they are purged."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, delete, select, tuple_
+from sqlalchemy.orm import joinedload, selectinload
+
+from app.db import transaction, utcnow
+from app.errors import NotFound
+from app.extensions import db
+from app.models.attachments import Attachment
+from app.models.todos import Todo
+from app.models.users import User
+from app.services import attachments
+from app.services.todos_lists import PAGE_SIZE, parsed
+from app.services.todos_rules import deletable_by, matching
+
+PURGE_SIZE = 100  # todos in one transaction
+
+
+def restorable_by(viewer: User) -> ColumnElement[bool]:
+    """Select what the viewer may restore or delete for ever."""
+    return and_(Todo.deleted_at.is_not(None), deletable_by(viewer))
+
+
+def page(viewer: User, scope: str = "mine", query: str = "", after: str = "") -> tuple[list[Todo], str]:
+    """Return one page of the trash, what was deleted last first, and the cursor of the next, "" at the end."""
+    statement = select(Todo).where(restorable_by(viewer), matching(query))
+    if scope != "all":
+        statement = statement.where(Todo.owner_id == viewer.id)
+    if after:
+        key = tuple_(Todo.deleted_at, Todo.id)
+        statement = statement.where(key < parsed(after, datetime.fromisoformat, int))
+    loaded = (joinedload(Todo.owner), joinedload(Todo.deleted_by), selectinload(Todo.attachments))
+    in_order = statement.order_by(Todo.deleted_at.desc(), Todo.id.desc()).options(*loaded)
+    found = list(db.session.scalars(in_order.limit(PAGE_SIZE + 1)))
+    last = found[PAGE_SIZE - 1] if len(found) > PAGE_SIZE else None
+    return found[:PAGE_SIZE], f"{last.deleted_at.isoformat()}_{last.id}" if last and last.deleted_at else ""
+
+
+def chosen(viewer: User, ids: list[int]) -> list[Todo]:
+    """Return these deleted todos.
+
+    Raises:
+        NotFound: when one is not in the trash any more, or not the viewer's to restore.
+    """
+    statement = select(Todo).where(restorable_by(viewer), Todo.id.in_(ids)).order_by(Todo.id)
+    found = list(db.session.scalars(statement))
+    if len(found) != len(set(ids)):
+        raise NotFound("Some of the chosen todos are not in the trash any more. Reload the page and choose again.")
+    return found
+
+
+def purge(viewer: User, ids: list[int]) -> int:
+    """Delete todos of the trash for ever, with their files, and return how many there were."""
+    return _purge(and_(restorable_by(viewer), Todo.id.in_(ids)))
+
+
+def purge_expired(days: int) -> int:
+    """Delete for ever what has been in the trash for so many days, and return how many todos there were."""
+    return _purge(Todo.deleted_at < utcnow() - timedelta(days=days))
+
+
+def _purge(which: ColumnElement[bool]) -> int:
+    """Delete the selected todos in transactions of bounded size, then the bytes of their files."""
+    count = 0
+    while batch := _purge_batch(which):
+        count += batch
+        attachments.sweep_lost()
+    return count
+
+
+def _purge_batch(which: ColumnElement[bool]) -> int:
+    """Delete some of the selected todos; their files are cut loose first, since bytes take longer to delete."""
+    with transaction() as session:
+        some = select(Todo.id).where(which).order_by(Todo.deleted_at, Todo.id).limit(PURGE_SIZE)
+        ids = list(session.scalars(some.with_for_update(of=Todo, skip_locked=True)))
+        still = and_(which, Todo.id.in_(ids))  # SQLite locks only now: somebody may have restored one
+        attachments.lose(Attachment.todo_id.in_(select(Todo.id).where(still)))
+        return session.execute(delete(Todo).where(still).execution_options(synchronize_session=False)).rowcount  # type: ignore[attr-defined]

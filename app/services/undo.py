@@ -1,0 +1,124 @@
+"""Undo: what an action on several todos changed is kept for a day, so that one click takes all of it back.
+
+Everything is set-based, so that it costs the same statements for three rows and for thousands. An action that
+changes many todos, here or in the batches of a job, does within the transaction of each change:
+
+    step_id = undo.begin(owner_id, "assign")  # once; a job gets it as an argument, so that all its batches share it
+    ids = undo.remember(step_id, which)  # locks the rows and keeps what they were
+    session.execute(update(Todo).where(Todo.id.in_(ids)).values(version=Todo.version + 1, ...))
+
+`todos.set_complete` and its kin do this already and take the `step_id` of a step that has begun.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, delete, insert, literal, select, update
+
+from app.db import transaction, utcnow
+from app.errors import NotFound
+from app.extensions import db
+from app.models.todos import Todo, todo_assignees
+from app.models.undo import UndoAssignee, UndoRow, UndoStep
+from app.models.users import User
+from app.services.todos_rules import changeable_by, deletable_by
+
+KEPT = timedelta(days=1)
+BATCH = 500  # todos that one statement takes back
+# what an action may change of a todo, besides its assignees
+COLUMNS = ("owner_id", "priority", "due_on", "complete", "completed_at", "deleted_at", "deleted_by_id")
+# action -> the todos of which somebody may take it back
+RIGHTS: dict[str, Callable[[User], ColumnElement[bool]]] = {
+    "complete": changeable_by,
+    "reopen": changeable_by,
+    "delete": deletable_by,
+    "restore": deletable_by,
+    "assign": deletable_by,
+}
+
+
+@dataclass(frozen=True)
+class Undone:
+    """What became of an action that was taken back."""
+
+    action: str
+    count: int
+    left: list[str]  # titles of those that somebody changed since; they stay as they are
+
+
+def begin(user_id: int, action: str) -> int:
+    """Begin a step that this user may undo, within the present transaction, and return its id."""
+    step = UndoStep(user_id=user_id, action=action)
+    with transaction() as session:
+        session.add(step)
+        session.flush()
+        return step.id
+
+
+def remember(step_id: int, which: ColumnElement[bool]) -> list[int]:
+    """Keep the selected todos as they are, locked until the present transaction ends, and return their ids."""
+    session = db.session
+    values = (literal(step_id), Todo.id, Todo.version + 1, *(getattr(Todo, name) for name in COLUMNS))
+    rows = select(*values).where(which).order_by(Todo.id).with_for_update(of=Todo)
+    table = _table(UndoRow)
+    kept = insert(table).from_select(["step_id", "todo_id", "version", *COLUMNS], rows).returning(table.c.todo_id)
+    ids = sorted(session.scalars(kept))
+    people = select(literal(step_id), todo_assignees.c.todo_id, todo_assignees.c.user_id)
+    people = people.where(todo_assignees.c.todo_id.in_(ids))
+    session.execute(insert(_table(UndoAssignee)).from_select(["step_id", "todo_id", "user_id"], people))
+    return ids
+
+
+def forget(step_id: int) -> None:
+    """Drop a step, such as one whose action changed nothing."""
+    with transaction() as session:
+        session.execute(delete(UndoStep).where(UndoStep.id == step_id))
+
+
+def take_back(viewer: User, step_id: int) -> Undone:
+    """Make each todo of a step what it was, unless somebody changed it since.
+
+    Raises:
+        NotFound: when it is somebody else's step, was taken back already, or is more than a day old.
+    """
+    mine = (UndoStep.id == step_id, UndoStep.user_id == viewer.id, UndoStep.created_at > utcnow() - KEPT)
+    with transaction() as session:
+        action = session.scalar(select(UndoStep.action).where(*mine))
+        if action is None:
+            raise NotFound("There is nothing to undo here: it was undone already, or is more than a day old.")
+        ids = list(session.scalars(select(UndoRow.todo_id).where(UndoRow.step_id == step_id).order_by(UndoRow.todo_id)))
+        done: set[int] = set()
+        for start in range(0, len(ids), BATCH):
+            done.update(_take_back(session, step_id, ids[start : start + BATCH], RIGHTS[action](viewer)))
+        left = [todo_id for todo_id in ids if todo_id not in done][:BATCH]
+        titles = list(session.scalars(select(Todo.title).where(Todo.id.in_(left), RIGHTS[action](viewer))))
+        forget(step_id)
+    return Undone(action, len(done), titles)
+
+
+def _take_back(session: Any, step_id: int, ids: list[int], may: ColumnElement[bool]) -> list[int]:
+    """Give these todos their former values and assignees; return the ids of those that nobody changed since."""
+    unchanged = (UndoRow.step_id == step_id, UndoRow.todo_id == Todo.id, UndoRow.version == Todo.version)
+    before = {name: getattr(UndoRow, name) for name in COLUMNS}
+    values = before | {"version": Todo.version + 1, "updated_at": utcnow()}
+    statement = update(Todo).where(Todo.id.in_(ids), *unchanged, may).values(values).returning(Todo.id)
+    done = list(session.scalars(statement.execution_options(synchronize_session=False)))
+    session.execute(delete(todo_assignees).where(todo_assignees.c.todo_id.in_(done)))
+    former = select(UndoAssignee.todo_id, UndoAssignee.user_id)
+    former = former.where(UndoAssignee.step_id == step_id, UndoAssignee.todo_id.in_(done))
+    session.execute(insert(todo_assignees).from_select(["todo_id", "user_id"], former))
+    return done
+
+
+def sweep() -> int:
+    """Forget the steps that are too old to be undone, and return how many there were."""
+    with transaction() as session:
+        return session.execute(delete(UndoStep).where(UndoStep.created_at <= utcnow() - KEPT)).rowcount  # type: ignore[attr-defined]
+
+
+def _table(model: Any) -> Table:
+    """Return the table of a model, for statements that make no objects."""
+    table: Table = model.__table__
+    return table

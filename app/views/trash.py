@@ -1,0 +1,94 @@
+"""The trash for end users, and Undo."""
+
+from datetime import timedelta
+
+from flask import current_app, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_appbuilder import expose
+from flask_appbuilder.security.decorators import permission_name
+
+from app.errors import NotFound
+from app.security import safe_target, viewer
+from app.services import todos, trash, undo, users
+from app.services.permissions import can
+from app.views.pages import Page, counted, has_access, notice
+from app.views.rows import parse_ids
+
+UNDONE = {
+    "complete": "reopened",
+    "reopen": "completed again",
+    "delete": "restored",
+    "restore": "put back into the trash",
+    "assign": "assigned as before",
+}
+TITLES_SHOWN = 5
+
+
+class UndoPages(Page):
+    """Taking back what one did to several todos."""
+
+    route_base = "/undo"
+    class_permission_name = "Todo"
+
+    @expose("/<id:step_id>", methods=["POST"])
+    @has_access
+    @permission_name("list")
+    def take_back(self, step_id: int) -> ResponseReturnValue:
+        """Undo an action on exactly the todos that it changed; those that somebody changed since stay."""
+        done = undo.take_back(viewer(), step_id)
+        if done.count:
+            notice(counted(done.count, UNDONE[done.action]))
+        if done.left:
+            names = ", ".join(f"“{title}”" for title in done.left[:TITLES_SHOWN])
+            more = f" and {len(done.left) - TITLES_SHOWN} more" if len(done.left) > TITLES_SHOWN else ""
+            flash(f"Changed meanwhile, and left alone: {names}{more}.", "warning")
+        elif not done.count:
+            flash("There is nothing left to undo.", "warning")
+        return redirect(safe_target(url_for("TodoPages.index")))
+
+
+class TrashPages(Page):
+    """Deleted todos, to be restored or deleted for ever."""
+
+    route_base = "/trash"
+    class_permission_name = "Trash"
+
+    @expose("")
+    @has_access
+    @permission_name("list")
+    def index(self) -> ResponseReturnValue:
+        """Show one page of the trash, what was deleted last first."""
+        self.update_redirect()
+        may_see_all = can(viewer(), "can_change_all", "Todo")
+        scope = "all" if request.args.get("scope") == "all" and may_see_all else "mine"
+        query = request.args.get("q", "").strip()[:200]
+        found, following = trash.page(viewer(), scope, query, request.args.get("after", ""))
+        days = current_app.config["TRASH_DAYS"]
+        values = {"scope": scope, "query": query, "following": following, "may_see_all": may_see_all, "days": days}
+        values["today"] = users.today(viewer())
+        return self.page("trash", todos=found, kept=timedelta(days=days), may_purge=self.may("can_purge"), **values)
+
+    @expose("", methods=["POST"])
+    @has_access
+    @permission_name("restore")
+    def chosen(self) -> ResponseReturnValue:
+        """Restore the chosen todos, or ask before they are deleted for ever."""
+        ids = parse_ids(request.form.getlist("id"))
+        if request.form.get("action") == "forever":
+            return redirect(url_for(".forever", id=ids))
+        back = todos.restore(viewer(), ids)
+        if not back.ids:
+            raise NotFound("There is nothing to restore: it is not in the trash any more.")
+        notice(counted(len(back.ids), "restored"), undo=back.step_id)
+        return redirect(safe_target(url_for(".index")))
+
+    @expose("/forever", methods=["GET", "POST"])
+    @has_access
+    @permission_name("purge")
+    def forever(self) -> ResponseReturnValue:
+        """Ask, then delete the chosen todos for ever."""
+        found = trash.chosen(viewer(), parse_ids(request.args.getlist("id")))
+        if request.method == "GET":
+            return self.page("trash_forever", todos=found)
+        notice(counted(trash.purge(viewer(), [todo.id for todo in found]), "deleted for ever"))
+        return redirect(url_for(".index"))
