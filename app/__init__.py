@@ -6,6 +6,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import cli, db, errors, extensions, headers, logs, security, tokens, views
 from app.prefix import Prefix
+from app.services import audit_capture
 from app.tasks import broker, schedule
 from config import ROOT, Config
 
@@ -29,6 +30,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.extensions["settings"] = config
     logs.init_app(app)
     db.init_app(app)
+    audit_capture.install()
     extensions.migrate.init_app(app, db.db, directory=str(ROOT / "migrations"))
     logs.follow_requests(app)  # first of what runs before a request: the others' lines carry its id
     tokens.init_app(app)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from flask import Flask, Response, current_app, redirect, request, session, url_for
+from flask import Flask, Response, current_app, g, redirect, request, session, url_for
 from flask_limiter import Limiter
 from flask_login import current_user
 
@@ -13,7 +13,7 @@ from app.errors import AppError, Invalid, Unauthenticated
 from app.extensions import limiter
 from app.fab_commands import CommandSecurityManager
 from app.models.users import User
-from app.services import passwords, users_accounts
+from app.services import audit, passwords, users_accounts
 from app.services.permissions import Grant, load_signed_in
 
 # role -> what it may do. `flask sync` gives the built-in roles exactly these grants; make a copy to change one.
@@ -180,8 +180,20 @@ def viewer() -> User:
     return current_user._get_current_object()
 
 
+def viewer_id() -> int | None:
+    """Return the id of who is signed in, if anybody is."""
+    return viewer().id if current_user.is_authenticated else None
+
+
+def sign_trail() -> None:
+    """Say in the audit trail who does what this request does, and from where."""
+    address = (request.remote_addr or "")[:45]
+    audit.origin.set(audit.Origin(viewer_id, request_id=g.get("request_id"), address=address))
+
+
 def init_app(app: Flask) -> None:
     """Put the wall before every page."""
+    app.before_request(sign_trail)
     app.before_request(wall)
     app.before_request(refuse_nul)
 

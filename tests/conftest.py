@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Context
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,13 +17,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
-from sqlalchemy import create_engine, delete, event, make_url, text
+from sqlalchemy import create_engine, delete, event, insert, make_url, text
 from sqlalchemy.pool import NullPool
 
 from app import create_app
 from app.cli import sync
 from app.extensions import db
-from app.models import User
+from app.models import AuditEntry, AuditPurge, User
 from app.services.permissions import load_user
 from config import Config
 from tests import factories
@@ -139,6 +140,9 @@ def app(session_app: Flask) -> Iterator[Flask]:
 def empty() -> None:
     """Delete all rows that a test may have made."""
     with db.engine.begin() as connection:
+        # the database keeps the audit trail unless told until when it may go
+        connection.execute(insert(AuditPurge), {"before": datetime(9999, 1, 1, tzinfo=UTC), "never": 0})
+        connection.execute(delete(AuditEntry))
         for table in reversed(db.Model.metadata.sorted_tables):
             if table.name not in KEPT:
                 connection.execute(delete(table))

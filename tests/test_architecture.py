@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "app.services": (*LOWER, "app.services"),
     "app.tasks.declare": ("app.services", "app.models", "app.db"),
     "app.tasks.runner": (*LOWER, "app.tasks.declare", "app.services"),
-    "app.tasks.broker": ("app.extensions", "app.tasks.declare", "app.tasks.runner", "app.logs"),
+    "app.tasks.broker": ("app.extensions", "app.services", "app.tasks.declare", "app.tasks.runner", "app.logs"),
     "app.tasks": (*LOWER, "app.tasks", "app.services"),
     "app.tokens": ("app.services", "app.models", "app.errors", "app.extensions"),
     "app.fab_commands": ("app.errors",),

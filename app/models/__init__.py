@@ -6,6 +6,7 @@ from app.models.users import EndedSession, User
 # isort: split
 from app.models.api_keys import ApiKey
 from app.models.attachments import Attachment, AttachmentChunk
+from app.models.audit import AuditEntry, AuditPerson, AuditPurge
 from app.models.jobs import Job
 from app.models.notifications import Notification
 from app.models.tags import Tag, todo_tags
@@ -16,6 +17,9 @@ __all__ = [
     "ApiKey",
     "Attachment",
     "AttachmentChunk",
+    "AuditEntry",
+    "AuditPerson",
+    "AuditPurge",
     "EndedSession",
     "Job",
     "Notification",

@@ -155,7 +155,7 @@ def _sync_role(session: Any, name: str, wanted: set[int]) -> tuple[int, int]:
     """Make the role if it is missing and give it exactly the wanted grants."""
     role_id = session.scalar(select(Role.id).where(Role.name == name))
     if role_id is None:
-        role_id = session.execute(insert(Role).values(name=name)).inserted_primary_key[0]
+        role_id = session.scalar(insert(Role).values(name=name).returning(Role.id))
     grants = assoc_permissionview_role
     known = set(session.scalars(select(grants.c.permission_view_id).where(grants.c.role_id == role_id)))
     if added := sorted(wanted - known):

@@ -165,6 +165,7 @@ def merge(tags: Sequence[Tag], into: Tag) -> int:
         moved = select(todo_tags.c.todo_id, literal(into.id)).where(todo_tags.c.tag_id.in_(old))
         moved = moved.where(todo_tags.c.todo_id.not_in(having)).distinct()
         session.execute(insert(todo_tags).from_select(["todo_id", "tag_id"], moved))
+        _take_off(old)
         for pk in old:
             if pk in held:
                 session.delete(held[pk])
@@ -175,8 +176,14 @@ def delete_tags(tags: Sequence[Tag]) -> None:
     """Delete tags and take them off all todos."""
     with transaction() as session:
         _touch([tag.id for tag in tags])
+        _take_off([tag.id for tag in tags])
         for tag in tags:
             session.delete(tag)
+
+
+def _take_off(tag_ids: Sequence[int]) -> None:
+    """Take tags off all todos; the audit trail would not see the database do it."""
+    db.session.execute(delete(todo_tags).where(todo_tags.c.tag_id.in_(tag_ids)))
 
 
 def _touch(tag_ids: Sequence[int]) -> int:

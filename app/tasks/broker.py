@@ -14,6 +14,7 @@ from kombu.transport import redis, virtual
 
 from app import logs
 from app.extensions import db
+from app.services import audit
 from app.tasks.declare import REGISTRY
 from app.tasks.runner import SEND_SECONDS, execute, sweep
 
@@ -72,6 +73,7 @@ def _in_context(app: Flask, function: Callable[..., Any]) -> Callable[..., None]
     """Return the function as it runs in a worker: with the application, its log lines naming the job."""
 
     def task(*args: Any) -> None:
+        audit.origin.set(audit.Origin(job_id=args[0]) if args else audit.Origin(program="schedule"))
         with app.app_context(), logs.about(f"job-{args[0]}" if args else "schedule"):
             function(*args)
 
@@ -97,6 +99,7 @@ def _connect_signals(app: Flask) -> None:
 
 def _sweep_at_start(app: Flask, **_: Any) -> None:
     """Take up what was left while no worker ran."""
+    audit.origin.set(audit.Origin(program="schedule"))
     with app.app_context():
         sweep()
 

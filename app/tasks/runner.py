@@ -21,7 +21,7 @@ from app.errors import AppError, Denied
 from app.extensions import db
 from app.models.jobs import Job
 from app.models.users import User
-from app.services import jobs, notifications
+from app.services import audit, jobs, notifications
 from app.services.permissions import can, load_user
 from app.tasks.declare import REGISTRY, Run, Spec, job
 
@@ -73,6 +73,7 @@ def execute(job_id: int) -> None:
         return
     told = row.name in REGISTRY and REGISTRY[row.name].told
     run = Run(row.id, row.attempt, load_user(row.owner_id) if row.owner_id else None, row.progress_done, told)
+    audit.origin.set(audit.Origin(lambda: row.owner_id, job_id=row.id))
     log.info("job %s %s starts, attempt %s", row.id, row.name, row.attempt)
     try:
         with _heartbeat(run):

@@ -2,7 +2,7 @@
 
 from flask import current_app
 
-from app.services import attachments, trash, undo, users_accounts
+from app.services import attachments, audit, trash, undo, users_accounts
 from app.tasks import broker, runner
 
 UNSAVED_HOURS = 24
@@ -24,6 +24,11 @@ def purge_trash() -> int:
     return trash.purge_expired(current_app.config["TRASH_DAYS"])
 
 
+def purge_audit() -> int:
+    """Delete the entries of the audit trail that are too old to be kept."""
+    return audit.purge(current_app.config["AUDIT_DAYS"])
+
+
 SCHEDULE: broker.Schedule = {
     # name: (every so many seconds, what)
     "jobs.sweep": (15, runner.sweep),
@@ -31,4 +36,5 @@ SCHEDULE: broker.Schedule = {
     "trash.purge": (3600, purge_trash),
     "undo.sweep": (3600, undo.sweep),
     "users.sweep_sessions": (3600, sweep_sessions),
+    "audit.purge": (3600, purge_audit),
 }
