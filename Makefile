@@ -30,6 +30,7 @@ endif
 lint: .venv/dev.stamp ## Check style, format and types.
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	.venv/bin/hadolint Dockerfile
 	$(PY) -m mypy
 
 demo: .venv/run.stamp ## Fill the development database with examples.
