@@ -32,7 +32,16 @@ MAY_IMPORT = {
     "app.fab_commands": ("app.errors",),
     "app.security": ("app.fab_commands", "app.tokens", "app.services", "app.models", "app.errors", "app.extensions"),
     "app.views": (*LOWER, "app.views", "app.tasks", "app.services", "app.security", "app.tokens"),
-    "app.cli": ("app.cli", "app.services", "app.models", "app.extensions", "app.security", "app.errors", "config"),
+    "app.cli": (
+        "app.cli",
+        "app.db",
+        "app.services",
+        "app.models",
+        "app.extensions",
+        "app.security",
+        "app.errors",
+        "config",
+    ),
 }
 LONGEST_FILE, LONGEST_FUNCTION = 250, 40
 

@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from app.cli.backup import backup
 from app.cli.settings import settings
 from app.cli.setup import fill_demo, first_admin, sync
 from app.cli.users import users
@@ -16,6 +17,7 @@ COMMANDS = (
     fill_demo,
     users,
     settings,
+    backup,
 )
 
 

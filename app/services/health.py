@@ -22,6 +22,11 @@ def older_revisions(directory: str) -> frozenset[str]:
     return frozenset(script.revision for script in scripts.walk_revisions()) - set(scripts.get_heads())
 
 
+def is_newest(revision: str | None) -> bool:
+    """Tell whether the schema is exactly the one of this code."""
+    return revision in ScriptDirectory(current_app.extensions["migrate"].directory).get_heads()
+
+
 def is_behind(revision: str | None) -> bool:
     """Tell whether the database waits for a migration of ours.
 
