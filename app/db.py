@@ -67,6 +67,13 @@ def transaction() -> Iterator[Session]:
         callback()
 
 
+def hold(session: Any) -> None:
+    """Take SQLite's only write lock before reading, so that what is read is still true when it is used."""
+    connection = session.connection()
+    if connection.dialect.name == "sqlite" and not connection.connection.dbapi_connection.in_transaction:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 def after_commit(callback: Callable[[], Any]) -> None:
     """Call something once the present transaction is committed, at once outside of one, never if it is rolled back."""
     waiting = db.session().info.get("after_commit")

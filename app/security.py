@@ -27,6 +27,7 @@ MEMBER = {
     "Profile": "edit",
     "ApiKey": "list add delete",
     "Tag": "lookup create",
+    "Comment": "add edit delete",
     "SwaggerView": "show",
     "OpenApi": "get",
 }
@@ -41,7 +42,8 @@ ROLES: dict[str, dict[str, str] | None] = {
         "menu": "Todos Trash People Tags",
     },
     "Member": MEMBER,
-    "Viewer": MEMBER | {"Todo": "list show export see_all", "Tag": "lookup", "Trash": "", "menu": "Todos"},
+    "Viewer": MEMBER
+    | {"Todo": "list show export see_all", "Tag": "lookup", "Comment": "", "Trash": "", "menu": "Todos"},
     "Public": {},
 }
 # rights that a service checks and no view declares by its methods

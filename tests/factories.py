@@ -11,7 +11,7 @@ from werkzeug.security import generate_password_hash
 
 from app.db import transaction, utcnow
 from app.extensions import db
-from app.models import ApiKey, Attachment, AttachmentChunk, Job, Tag, Todo, User
+from app.models import ApiKey, Attachment, AttachmentChunk, Comment, Job, Tag, Todo, User
 from app.services import api_keys
 
 PASSWORD = "plain horse battery staple"
@@ -43,6 +43,11 @@ def create_tag(name: str = "home", *todos: Todo, colour: str = "green") -> Tag:
         todo.tags = [*todo.tags, tag]
         _added(todo)
     return tag
+
+
+def create_comment(todo: Todo, author: User, body: str = "Which plants?", **fields: Any) -> Comment:
+    """Add a comment."""
+    return _added(Comment(todo=todo, author=author, body=body, **fields))
 
 
 def create_attachment(

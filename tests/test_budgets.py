@@ -9,9 +9,9 @@ from sqlalchemy import insert, select
 
 from app.db import utcnow
 from app.extensions import db
-from app.models import Attachment, Job, Tag, Todo, User, todo_assignees, todo_tags
+from app.models import Attachment, Comment, Job, Tag, Todo, User, todo_assignees, todo_tags
 from tests.conftest import count_queries
-from tests.factories import HASH, create_attachment, create_job, create_tag, create_todo
+from tests.factories import HASH, create_attachment, create_comment, create_job, create_tag, create_todo
 
 # page -> statements, signing in and permissions included
 BUDGET = {
@@ -19,7 +19,8 @@ BUDGET = {
     "/todos?scope=all": 4,
     "/todos?state=done": 4,
     "/todos?q=number": 4,
-    "/todos/{todo}": 5,
+    "/todos/{todo}": 6,
+    "/comments/{comment}": 2,
     "/todos?tag=home": 4,
     "/tags/lookup?q=h": 2,
     "/trash": 3,
@@ -78,6 +79,9 @@ def fill(owner: User, count: int) -> None:
     first = session.scalar(select(Tag.id).where(Tag.key == "home")) or tags[0]
     session.execute(insert(todo_tags), [{"todo_id": t, "tag_id": tag} for t in todos for tag in {first, *tags[:2]}])
     session.execute(insert(todo_assignees), [{"todo_id": t, "user_id": u} for t in todos for u in ids[:3]])
+    said = [{"todo_id": todo, "author_id": owner.id, "body": "Said"} for todo in todos for _ in range(2)]
+    said += [said[0] | {"todo_id": one} for one in session.scalars(select(Todo.id).where(Todo.title == "The one"))] * 20
+    session.execute(insert(Comment), said)
     facts = {"name": "a.png", "content_type": "image/png", "size": 1, "sha256": "0" * 64}
     session.execute(insert(Attachment), [facts | {"todo_id": todo} for todo in todos])
     jobs = [{"name": "todos.export", "args": {}, "owner_id": owner.id, "status": "failed"} for _ in range(count)]
@@ -110,12 +114,12 @@ def remove_permissions(app):
 def places(cast):
     todo = create_todo(cast.ada, "The one", assignees=[cast.bob])
     file = create_attachment(todo)
+    comments = {"comment": create_comment(todo, cast.ada, mentions=[cast.bob]).id}
     tags = {"tag": create_tag("home", todo).id, "other": create_tag("garden").id}
     job = create_job(cast.ada, "succeeded")
     role = db.session.scalar(select(Role.id).where(Role.name == "Viewer"))
-    trashed = create_todo(cast.ada, "Deleted", deleted_at=utcnow())
-    tags["trashed"] = trashed.id
-    return {"todo": todo.id, "file": file.id, "job": job.id, "user": cast.bob.id, "role": role} | tags
+    tags["trashed"] = create_todo(cast.ada, "Deleted", deleted_at=utcnow()).id
+    return {"todo": todo.id, "file": file.id, "job": job.id, "user": cast.bob.id, "role": role} | tags | comments
 
 
 def costs(client, places) -> dict[str, int]:

@@ -20,7 +20,16 @@ from app.models import ApiKey, AttachmentChunk, Todo
 from app.security import FURTHER, PUBLIC_ENDPOINTS, ROLES, declared, grants, role_grants
 from app.services import permissions, undo
 from tests.conftest import count_queries
-from tests.factories import PNG, create_attachment, create_job, create_key, create_tag, create_todo, create_user
+from tests.factories import (
+    PNG,
+    create_attachment,
+    create_comment,
+    create_job,
+    create_key,
+    create_tag,
+    create_todo,
+    create_user,
+)
 
 # "gone" is an admin who was deactivated after signing in; Alice owns whatever the addresses name
 VISITORS = ("anonymous", "gone", "charlie", "alice", "vera", "max", "ada")
@@ -36,6 +45,7 @@ ADMIN_DOES = LOGIN + "403 403 403 403 302"
 TRASH = LOGIN + "200 200 403 200 200"
 RESTORES = LOGIN + "404 200 403 200 200"
 PEOPLE = LOGIN + "403 403 403 200 200"
+OWN_COMMENT = LOGIN + "404 302 403 403 403"
 MANAGES = LOGIN + "403 403 403 302 302"
 OPEN = "200 200 200 200 200 200 200"
 ANSWERS = {
@@ -49,6 +59,11 @@ ANSWERS = {
     "ApiKeyPages.revoke POST": LOGIN + "404 302 404 404 404",
     "AttachmentPages.index GET": SEES,
     "AttachmentPages.thumbnail GET": SEES,
+    "CommentPages.add POST": LOGIN + "404 302 403 302 302",
+    "CommentPages.delete POST": OWN_COMMENT,
+    "CommentPages.edit GET": LOGIN + "404 200 403 403 403",
+    "CommentPages.edit POST": OWN_COMMENT,
+    "CommentPages.restore POST": OWN_COMMENT,
     "Index.index GET": AWAY,
     "JobAdmin.list GET": EVERYBODY,
     "JobAdmin.show GET": OWN_JOB,
@@ -155,19 +170,15 @@ def make_world(cast):
         create_key(cast.alice)
         key = db.session.scalar(select(ApiKey).order_by(ApiKey.id.desc()))
         tags = [create_tag(f"Tag {place} of {row.id}", row) for place in (1, 2)]
+        comment = create_comment(row, cast.alice)
+        gone = create_comment(row, cast.alice, deleted_at=utcnow())
         trashed, done = create_todo(cast.alice, "Deleted", deleted_at=utcnow()), create_todo(cast.alice, "Done")
         with transaction():
             step_id = undo.begin(cast.alice.id, "complete")
             undo.remember(step_id, Todo.id == done.id)
             done.complete = True
-        rows = {
-            "todo": row,
-            "trashed": trashed,
-            "file": file,
-            "tags": tags,
-            "role": role,
-            "job": create_job(cast.alice),
-        }
+        rows = {"todo": row, "trashed": trashed, "file": file, "tags": tags, "role": role}
+        rows |= {"job": create_job(cast.alice), "comment": comment, "gone_comment": gone}
         return SimpleNamespace(**rows, alice=cast.alice, key=key, step_id=step_id)
 
     return make
@@ -185,6 +196,7 @@ def address(app: Any, endpoint: str, world: SimpleNamespace) -> str:
         "file_id": world.file.id,
         "job_id": world.job.id,
         "key_id": world.key.id,
+        "comment_id": (world.gone_comment if endpoint == "CommentPages.restore" else world.comment).id,
         "user_id": world.alice.id,
         "step_id": world.step_id,
         "pk": pk.get(view, world.todo).id,
@@ -207,6 +219,8 @@ def body(endpoint: str, world: SimpleNamespace) -> dict[str, Any]:
     person = {"username": alice.username, "email": alice.email, "first_name": "A", "last_name": "B"}
     edited = {"title": "Changed", "priority": 1, "assignees": "bob", "version": todo.version}
     bodies: dict[str, dict[str, Any]] = {
+        "CommentPages.add": {"body": "Added"},
+        "CommentPages.edit": {"body": "Changed", "version": world.comment.version},
         "ProfilePages.index": {"email": "nonsense"},
         "RoleAdmin.action_post": {"action": "copy", "rowid": role.id},
         "RoleAdmin.add": {"name": f"Added beside {role.name}"},

@@ -12,7 +12,7 @@ from sqlalchemy import delete
 
 from app.db import transaction
 from app.extensions import db
-from app.models import Attachment, Job, Todo, User
+from app.models import Attachment, Comment, Job, Tag, Todo, User
 from tests.factories import HASH
 
 PAYLOADS = [
@@ -51,8 +51,10 @@ PAGES = [
     *("/admin/users/list/", "/admin/users/show/{user}", "/admin/users/edit/{user}", "/admin/users/password/{user}"),
     *("/admin/users/add", "/admin/roles/list/", "/admin/roles/show/{role}", "/admin/roles/edit/{role}"),
     *("/admin/jobs/list/", "/admin/jobs/show/{job}"),
+    *("/comments/{comment}", "/admin/tags/list/", "/admin/tags/edit/{tag}"),
 ]
 QUERIES = [
+    *("/todos?tag={}", "/admin/tags/list/?q={}", "/tags/lookup?q={}"),
     *("/todos?q={}", "/todos?scope={0}&state={0}&q={0}", "/users?q={}", "/login/?next={}"),
     *("/admin/todos/list/?q={}", "/admin/todos/list/?_flt_0_title={}", "/admin/todos/list/?_flt_3_title={}"),
     *("/admin/users/list/?q={}", "/admin/users/list/?_flt_0_username={}", "/admin/roles/list/?_flt_0_name={}"),
@@ -60,6 +62,7 @@ QUERIES = [
     *("/admin/todos/list/?page_TodoAdmin={}", "/admin/todos/list/?_oc_TodoAdmin={}", "/admin/todos/list/?x={}"),
     *("/admin/todos/add?_flt_0_title={}", "/nowhere/{}", "/admin/nowhere/{}", "/files/{}"),
 ]
+LONG_TAG = "x" * 51 + "{}"  # refused whatever follows
 STRINGS = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 
 
@@ -109,7 +112,8 @@ def packed(texts: list[str], size: int) -> list[str]:
 
 def fill(owner: User, count: int) -> dict[str, list[Any]]:
     """Add so many rows of everything that people write into."""
-    found: dict[str, list[Any]] = {"user": [], "todo": [], "job": [], "role": [], "file": []}
+    kinds = ("user", "todo", "job", "role", "file", "tag", "comment")
+    found: dict[str, list[Any]] = {kind: [] for kind in kinds}
     for number in range(count):
         role, job = Role(name=f"role {number:02}"), Job(name="x", owner=owner, status="failed", error="x", args={})
         facts = {
@@ -124,7 +128,11 @@ def fill(owner: User, count: int) -> dict[str, list[Any]]:
         file = {"name": "x", "content_type": "image/png", "size": 1, "sha256": "0"}
         files = [Attachment(todo=todos[0], **file), Attachment(todo=todos[0], thumbnail_size=1, **file)]
         job.attachments = [Attachment(**file)]
-        rows = {"user": [person], "todo": todos, "job": [job], "role": [role], "file": [*files, *job.attachments]}
+        tag = Tag(name=f"tag {number:02}")
+        todos[0].tags = [tag]
+        comment = Comment(todo=todos[0], author=owner, body="x", mentions=[person])
+        rows: dict[str, list[Any]] = {"tag": [tag], "comment": [comment], "user": [person], "todo": todos}
+        rows |= {"job": [job], "role": [role], "file": [*files, *job.attachments]}
         for kind, added in rows.items():
             found[kind] += added
     with transaction() as session:
@@ -139,6 +147,9 @@ def write(found: dict[str, list[Any]], owner: User, texts: list[str]) -> None:
     for number, person in enumerate(found["user"]):
         person.first_name, person.last_name = short[number * 2 % len(short)], short[(number * 2 + 1) % len(short)]
         person.username, person.email = f"p{number:02}{short[number * 2 % len(short)]}", f"{number}{short[number]}@x"
+        found["tag"][number].name = f"{number:02}{short[number * 2 % len(short)]}"[:50]
+        found["tag"][number].colour = "red"
+        found["comment"][number].body = f"@{person.username} " + "".join(texts)
         found["role"][number].name = f"{number:02}{short[number * 2 % len(short)]}"
     for kind in ("todo", "job", "file"):
         for number, row in enumerate(found[kind]):
@@ -183,12 +194,16 @@ def test_text_of_an_address_stays_text(login, app, path):
 
 FORMS = {
     "added": ("/todos", {"title": "{}"}),
-    "unknown people": ("/todos", {"title": "{}", "notes": "{}", "assignees": "{}", "due_on": "{}", "priority": "{}"}),
+    "unknown people": (
+        "/todos",
+        {"title": "{}", "notes": "{}", "assignees": "{}", "due_on": "{}", "priority": "{}", "tag_names": LONG_TAG},
+    ),
     "unknown people in the admin": (
         "/admin/todos/add",
-        {"title": "{}", "notes": "{}", "assignees": "{}", "owner": "{}"},
+        {"title": "{}", "notes": "{}", "assignees": "{}", "owner": "{}", "tag_names": LONG_TAG},
     ),
     "search": ("/todos?q={0}&scope={0}", {"title": ""}),
+    "tag": ("/admin/tags/add", {"name": LONG_TAG, "colour": "{}"}),
     "profile": ("/profile", {"first_name": "{}", "last_name": "{}", "email": "{}", "time_zone": "{}"}),
     "new person": ("/admin/users/add", {"first_name": "{}", "email": "{}", "roles": "{}"}),
     "role": ("/admin/roles/add", {"name": "{}", "permissions": "{}"}),

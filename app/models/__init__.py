@@ -7,6 +7,7 @@ from app.models.users import EndedSession, User
 from app.models.api_keys import ApiKey
 from app.models.attachments import Attachment, AttachmentChunk
 from app.models.audit import AuditEntry, AuditPerson, AuditPurge
+from app.models.comments import Comment, comment_mentions
 from app.models.jobs import Job
 from app.models.notifications import Notification
 from app.models.tags import Tag, todo_tags
@@ -20,6 +21,7 @@ __all__ = [
     "AuditEntry",
     "AuditPerson",
     "AuditPurge",
+    "Comment",
     "EndedSession",
     "Job",
     "Notification",
@@ -29,6 +31,7 @@ __all__ = [
     "UndoRow",
     "UndoStep",
     "User",
+    "comment_mentions",
     "todo_assignees",
     "todo_tags",
 ]

@@ -11,6 +11,7 @@ from flask_appbuilder import Model
 from sqlalchemy import ARRAY, BindParameter, Integer, Table, any_, event, inspect, literal, select
 from sqlalchemy.orm import Mapper, object_session
 
+from app.db import hold
 from app.extensions import db
 from app.services.audit_rules import AUDITED, LINKS, Links, Rows
 from app.services.audit_write import Change, collect, discard, write
@@ -153,8 +154,7 @@ def _touched(state: Any, table: Table, rule: Rows | Links, new: dict[str, Any]) 
     rows = select(pk.label("pk"), *old_and_new).with_for_update(of=table)
     if statement.whereclause is not None:
         rows = rows.where(statement.whereclause)
-    if connection.dialect.name == "sqlite" and not connection.connection.dbapi_connection.in_transaction:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # the SELECT alone would not keep other writers away
+    hold(session)  # the SELECT alone would not keep other writers away
     found = connection.execute(rows, state.parameters or {}).mappings().all()
     for row in found:
         old = {name: row[f"old_{name}"] for name in names}

@@ -131,6 +131,14 @@ AUDITED = {
         events=user_events,
     ),
     "tags": Rows("tag", fields=("name", "colour"), label="name"),
+    "comments": Rows(
+        "comment",
+        fields=("body", "deleted_at"),
+        todo="todo_id",
+        actor="author_id",
+        deleted="purged",
+        events=todo_events,
+    ),
     "ab_role": Rows("role", kind="security", fields=("name",), label="name"),
     "ab_group": Rows("group", kind="security", fields=("name",), label="name"),
     "ended_sessions": Rows("session", kind="security", created="logout", deleted=None),
@@ -176,6 +184,7 @@ EXEMPT = {
     "ab_register_user": "not used: registration adds users at once",
     "ab_api_key": "not used",
     **dict.fromkeys(("undo_steps", "undo_rows", "undo_assignees"), "copies of a day, to take an action back"),
+    "comment_mentions": "follow from the text of comments",
     "notifications": "tell of what other entries are about",
 }
 # people's names, which the trail keeps in a table of its own so that they can be replaced

@@ -13,7 +13,7 @@ from flask_appbuilder.security.sqla.models import (
     assoc_user_group,
     assoc_user_role,
 )
-from sqlalchemy import ScalarSelect, delete, exists, false, func, insert, select, union, update
+from sqlalchemy import ColumnElement, ScalarSelect, delete, exists, false, func, insert, select, union, update
 
 from app.db import transaction
 from app.extensions import db
@@ -55,6 +55,24 @@ def _unread_by(user_id: int) -> ScalarSelect[int]:
     """Return how many notifications wait for a person; every page shows it, so it comes with the person."""
     some = select(Notification.id).where(Notification.user_id == user_id, Notification.read_at.is_(None))
     return select(func.count()).select_from(some.limit(UNREAD_CAP).subquery()).scalar_subquery()
+
+
+def holders(permission: str, on: str) -> ColumnElement[bool]:
+    """Select the people whom one of their roles, or of their groups' roles, grants `permission` on `on`."""
+    roles = (
+        select(assoc_permissionview_role.c.role_id)
+        .join(PermissionView, PermissionView.id == assoc_permissionview_role.c.permission_view_id)
+        .join(Permission, Permission.id == PermissionView.permission_id)
+        .join(ViewMenu, ViewMenu.id == PermissionView.view_menu_id)
+        .where(Permission.name == permission, ViewMenu.name == on)
+    )
+    by_group = (
+        select(assoc_user_group.c.user_id)
+        .join(assoc_group_role, assoc_group_role.c.group_id == assoc_user_group.c.group_id)
+        .where(assoc_group_role.c.role_id.in_(roles))
+    )
+    direct = select(assoc_user_role.c.user_id).where(assoc_user_role.c.role_id.in_(roles))
+    return User.id.in_(union(direct, by_group))
 
 
 def load_user(user_id: int, session_id: str = "") -> User | None:

@@ -2,23 +2,22 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, false, func, insert, literal, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import with_expression
 
-from app.db import transaction, utcnow
+from app.db import hold, transaction, utcnow
 from app.errors import Conflict, Denied, Invalid
 from app.extensions import db
-from app.models.tags import LONGEST_TAG, Tag, tag_key, todo_tags, usual_colour
+from app.models.tags import LONGEST_TAG, Tag, tag_key, todo_tags
 from app.models.todos import Todo
 from app.models.users import User
 from app.services.permissions import can
 
 MOST_TAGS = 20  # of one todo
 LOOKUP_SIZE = 20
+TAGS_LOCK = 0x7A65  # an arbitrary number that names the lock in PostgreSQL
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 _live = select(func.count()).select_from(todo_tags).join(Todo).where(todo_tags.c.tag_id == Tag.id)
@@ -100,31 +99,24 @@ def put(viewer: User, todo: Todo, names: Sequence[str]) -> None:
         return
     check_new(viewer, list(wanted.values()))
     with db.session.no_autoflush:
-        _lock()
+        if set(wanted) - {tag.key for tag in known(wanted.values())}:
+            _lock()
         found = _held(wanted)
-        if missing := sorted(set(wanted) - {tag.key for tag in found}):
-            _insert([{"name": wanted[key], "key": key, "colour": usual_colour(key)} for key in missing])
-            found = _held(wanted)
-    todo.tags = found
+        todo.tags = found + [Tag(name=wanted[key]) for key in sorted(set(wanted) - {tag.key for tag in found})]
 
 
 def _lock() -> None:
-    """Take SQLite's only write lock before reading, so that what was read is still true when it is used."""
-    if db.session.get_bind().dialect.name == "sqlite":
-        db.session.execute(delete(Tag).where(false()))
+    """Let one transaction at a time make tags, until it ends: whoever waits finds what the other one made."""
+    if db.engine.dialect.name == "postgresql":
+        db.session.execute(select(func.pg_advisory_xact_lock(TAGS_LOCK)))
+    hold(db.session())
 
 
 def _held(keys: Iterable[str]) -> list[Tag]:
     """Return the tags with these keys; nobody deletes or merges them until the transaction ends."""
+    hold(db.session())
     found = select(Tag).where(Tag.key.in_(list(keys))).order_by(Tag.key)
     return list(db.session.scalars(found.with_for_update(read=True, key_share=True)))
-
-
-def _insert(rows: Sequence[dict[str, Any]]) -> None:
-    """Add tags; one that somebody else adds at the same moment is theirs."""
-    kinds: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
-    add = kinds[db.session.get_bind().dialect.name](Tag)
-    db.session.execute(add.on_conflict_do_nothing(index_elements=["key"]), rows)
 
 
 def save(tag: Tag, name: str, colour: str) -> None:
@@ -137,6 +129,7 @@ def save(tag: Tag, name: str, colour: str) -> None:
     name = cleaned(name)
     try:
         with transaction() as session:
+            _lock()
             renamed = tag.id is not None and tag.name != name
             tag.name, tag.colour = name, colour
             session.add(tag)
@@ -155,16 +148,16 @@ def merge(tags: Sequence[Tag], into: Tag) -> int:
     """
     old = [tag.id for tag in tags if tag.id != into.id]
     with transaction() as session:
-        _lock()
+        hold(db.session())
         rows = select(Tag).where(Tag.id.in_([*old, into.id])).order_by(Tag.id).with_for_update()
         held = {tag.id: tag for tag in session.scalars(rows.execution_options(populate_existing=True))}
         if into.id not in held:
             raise Conflict("Somebody deleted the tag that was to be kept. Reload the list and choose again.")
         changed = _touch(old)
         having = select(todo_tags.c.todo_id).where(todo_tags.c.tag_id == into.id)
-        moved = select(todo_tags.c.todo_id, literal(into.id)).where(todo_tags.c.tag_id.in_(old))
-        moved = moved.where(todo_tags.c.todo_id.not_in(having)).distinct()
-        session.execute(insert(todo_tags).from_select(["todo_id", "tag_id"], moved))
+        moved = select(todo_tags.c.todo_id).where(todo_tags.c.tag_id.in_(old), todo_tags.c.todo_id.not_in(having))
+        if new := [{"todo_id": pk, "tag_id": into.id} for pk in session.scalars(moved.distinct())]:
+            session.execute(insert(todo_tags), new)
         _take_off(old)
         for pk in old:
             if pk in held:
@@ -174,9 +167,10 @@ def merge(tags: Sequence[Tag], into: Tag) -> int:
 
 def delete_tags(tags: Sequence[Tag]) -> None:
     """Delete tags and take them off all todos."""
+    ids = [tag.id for tag in tags]
     with transaction() as session:
-        _touch([tag.id for tag in tags])
-        _take_off([tag.id for tag in tags])
+        _touch(ids)
+        _take_off(ids)
         for tag in tags:
             session.delete(tag)
 

@@ -5,7 +5,7 @@ from sqlalchemy import ColumnElement, and_, false, or_, select, true, union
 from app.models.tags import Tag, tag_key, todo_tags
 from app.models.todos import Todo, todo_assignees
 from app.models.users import User
-from app.services.permissions import can
+from app.services.permissions import can, holders
 
 
 def of_person(user_id: int) -> ColumnElement[bool]:
@@ -21,6 +21,13 @@ def of_person(user_id: int) -> ColumnElement[bool]:
 def visible_to(viewer: User) -> ColumnElement[bool]:
     """Select the todos that the viewer may see."""
     return and_(Todo.deleted_at.is_(None), _of(viewer, "can_see_all", of_person(viewer.id)))
+
+
+def readers_of(todo_id: int) -> ColumnElement[bool]:
+    """Select the people who may see a todo: `visible_to`, asked from the other side."""
+    owner = select(Todo.owner_id).where(Todo.id == todo_id)
+    assigned = select(todo_assignees.c.user_id).where(todo_assignees.c.todo_id == todo_id)
+    return and_(User.active.is_(True), or_(User.id.in_(union(owner, assigned)), holders("can_see_all", "Todo")))
 
 
 def changeable_by(viewer: User) -> ColumnElement[bool]:

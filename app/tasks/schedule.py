@@ -2,7 +2,7 @@
 
 from flask import current_app
 
-from app.services import attachments, audit, trash, undo, users_accounts
+from app.services import attachments, audit, comments, trash, undo, users_accounts
 from app.tasks import broker, runner
 
 UNSAVED_HOURS = 24
@@ -20,8 +20,9 @@ def sweep_sessions() -> int:
 
 
 def purge_trash() -> int:
-    """Delete for ever what has been in the trash for too long."""
-    return trash.purge_expired(current_app.config["TRASH_DAYS"])
+    """Delete for ever what has been in the trash for too long, and comments that were deleted as long ago."""
+    days = current_app.config["TRASH_DAYS"]
+    return trash.purge_expired(days) + comments.purge_deleted(days)
 
 
 def purge_audit() -> int:

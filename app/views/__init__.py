@@ -9,6 +9,7 @@ from app.views import filters, widgets
 from app.views.api import APIS, SwaggerView
 from app.views.api_keys import ApiKeyPages
 from app.views.attachments import AttachmentPages
+from app.views.comments import CommentPages
 from app.views.jobs import JobAdmin, JobPages
 from app.views.notifications import NotificationPages
 from app.views.pages import Index, health_pages
@@ -25,7 +26,7 @@ __all__ = ["Index", "escape_translations", "register_views"]
 
 PAGES = (
     *(TodoPages, TrashPages, UndoPages, PersonPages, JobPages, NotificationPages, ProfilePages, ApiKeyPages),
-    *(AttachmentPages, TagPages),
+    *(AttachmentPages, TagPages, CommentPages),
 )
 ADMIN = (
     # view, name in the menu

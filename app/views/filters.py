@@ -1,6 +1,7 @@
 """How dates, sizes and icons read in templates, and what every template knows."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -10,10 +11,12 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_datetime, format_timedelta
 from flask import Flask, current_app, g, url_for
 from flask_login import current_user
+from jinja2.utils import urlize
 from markupsafe import Markup, escape
 
 from app.db import utcnow
 from app.security import site
+from app.services.comments import MENTION, mention_keys
 
 
 def due(day: date, today: date) -> str:
@@ -73,6 +76,25 @@ def icon(name: str) -> Markup:
     return drawn[name]
 
 
+def linked(text: str, people: Iterable[Any] = ()) -> Markup:
+    """Return a text as HTML: addresses on the web and of mail become links, and so do @usernames of these people."""
+    ids = {person.username.lower(): person.id for person in people}
+    found, end = Markup(""), 0
+    for match in MENTION.finditer(text):
+        name = next((key for key in mention_keys(match[1]) if key in ids), None)
+        if name is None:
+            continue
+        found += _with_links(text[end : match.start()])
+        url, end = url_for("PersonPages.show", user_id=ids[name]), match.start(1) + len(name)
+        found += Markup('<a class="mention" href="{}">{}</a>').format(url, text[match.start() : end])
+    return found + _with_links(text[end:])
+
+
+def _with_links(text: str) -> Markup:
+    """Escape a text, then link what begins with http, https, www or mailto, or is an address of mail."""
+    return Markup(urlize(text, rel="nofollow noopener"))  # noqa: S704, it escapes
+
+
 def initials(person: Any) -> str:
     """Return the letters for a person's round label."""
     return str(escape((person.first_name[:1] + person.last_name[:1]).upper()))
@@ -107,7 +129,7 @@ def common() -> dict[str, Any]:
 
 def init_app(app: Flask) -> None:
     """Give the filters and values to all templates."""
-    app.jinja_env.filters.update(due=due, ago=ago, shown=shown, size=size, initials=initials)
+    app.jinja_env.filters.update(due=due, ago=ago, shown=shown, size=size, initials=initials, linked=linked)
     app.jinja_env.globals["icon"] = icon
     app.context_processor(common)
     app.url_defaults(add_version)

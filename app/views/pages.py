@@ -42,9 +42,10 @@ def wants_json() -> bool:
     return request.accept_mimetypes.best == "application/json"
 
 
-def notice(text: str, undo: int | None = None) -> None:
-    """Say what happened; `undo` is the step that takes it back."""
-    flash({"text": text, "undo": undo} if undo else text, "success")  # type: ignore[arg-type]
+def notice(text: str, undo: int | None = None, back: str = "") -> None:
+    """Say what happened; `undo` is the step that takes it back, `back` the address of what does so otherwise."""
+    back = url_for("UndoPages.take_back", step_id=undo) if undo else back
+    flash({"text": text, "back": back} if back else text, "success")  # type: ignore[arg-type]
 
 
 def counted(count: int, what: str) -> str:

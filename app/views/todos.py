@@ -16,6 +16,7 @@ from app.services.todos_rules import may_change, may_delete
 from app.tasks.runner import submit
 from app.tasks.todos import export_todos
 from app.views.attachments import draw
+from app.views.comments import timeline
 from app.views.forms import FIELDS, NewTodoForm, TodoForm
 from app.views.pages import Page, counted, has_access, notice, wants_json
 from app.views.rows import parse_ids
@@ -94,7 +95,7 @@ class TodoPages(Page):
 
     def one(self, todo: Any, form: TodoForm, status: int = 200, theirs: Any = ()) -> ResponseReturnValue:
         """Render the page of a todo around a form; `theirs` are the fields that somebody else saved differently."""
-        values = {"todo": todo, "form": form, "today": users.today(viewer()), "theirs": theirs}
+        values = {"todo": todo, "form": form, "today": users.today(viewer()), "theirs": theirs} | timeline(todo)
         rights = {"may_change": may_change(viewer(), todo), "may_delete": may_delete(viewer(), todo)}
         return self.page("todo", status, **values, **rights)
 

@@ -1,0 +1,159 @@
+"""Comments: whoever sees a todo may comment on it, if their role lets them comment at all."""
+
+import re
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy.orm import contains_eager, joinedload
+from sqlalchemy.orm.exc import StaleDataError
+
+from app.db import transaction, utcnow
+from app.errors import Conflict, Denied, Invalid, NotFound
+from app.extensions import db
+from app.models.comments import LONGEST_COMMENT, Comment
+from app.models.todos import Todo
+from app.models.users import User
+from app.services import notifications
+from app.services.permissions import can
+from app.services.todos_rules import readers_of, visible_to
+
+PAGE_SIZE = 30
+EDITABLE = timedelta(minutes=15)
+MOST_MENTIONS = 20
+# not within a word, an address of mail or a path
+MENTION = re.compile(r"(?:(?<=[\s(\[{\"'“‘,;:])|^)@([\w.@+-]+)")
+LOADED = (joinedload(Comment.author), joinedload(Comment.mentions))
+STALE = "You changed this comment in another window meanwhile. Nothing you typed is lost: saving again replaces it."
+
+
+def may_comment(viewer: User) -> bool:
+    """Tell whether the viewer's role lets them comment on what they see."""
+    return can(viewer, "can_add", "Comment")
+
+
+def may_edit(viewer: User, comment: Comment) -> bool:
+    """Tell whether a comment is the viewer's own and still young enough to be changed or deleted."""
+    own = comment.author_id == viewer.id and may_comment(viewer)
+    return own and utcnow() - comment.created_at < EDITABLE
+
+
+def live(todo_id: int) -> ColumnElement[bool]:
+    """Select the comments on a todo that are not deleted."""
+    return (Comment.todo_id == todo_id) & Comment.deleted_at.is_(None)
+
+
+def page(todo: Todo, before: int | None = None) -> tuple[list[Comment], bool]:
+    """Return the latest comments, or those before one, in the order of writing, and whether there are earlier ones."""
+    statement = select(Comment).where(live(todo.id)).order_by(Comment.id.desc()).options(*LOADED)
+    if before:
+        statement = statement.where(Comment.id < before)
+    found = list(db.session.scalars(statement.limit(PAGE_SIZE + 1)).unique())
+    return found[:PAGE_SIZE][::-1], len(found) > PAGE_SIZE
+
+
+def own(viewer: User, comment_id: int, deleted: bool = False) -> Comment:
+    """Return a comment that the viewer may change.
+
+    Raises:
+        NotFound: when there is none on a todo that the viewer may see.
+        Denied: when it is somebody else's, or too old.
+    """
+    statement = select(Comment).join(Todo).where(visible_to(viewer), Comment.id == comment_id)
+    statement = statement.options(*LOADED, contains_eager(Comment.todo))
+    hidden = Comment.deleted_at.is_not(None) if deleted else Comment.deleted_at.is_(None)
+    comment = db.session.scalars(statement.where(hidden)).unique().one_or_none()
+    if comment is None:
+        raise NotFound("There is no such comment. It may have been deleted.")
+    if not may_edit(viewer, comment):
+        minutes = int(EDITABLE.total_seconds() // 60)
+        raise Denied(f"You can change your own comments only, for {minutes} minutes. Write another one instead.")
+    return comment
+
+
+def add(viewer: User, todo: Todo, body: str) -> Comment:
+    """Comment on a todo that the viewer sees, and tell those who are mentioned.
+
+    Raises:
+        Denied: when the viewer's role does not let them comment.
+        Invalid: when the text is empty or too long.
+    """
+    if not may_comment(viewer):
+        raise Denied("Your role does not let you comment.")
+    comment = Comment(todo=todo, author=viewer, body=checked(body))
+    with transaction() as session:
+        session.add(comment)
+        _mention(viewer, comment)
+    return comment
+
+
+def edit(viewer: User, comment: Comment, version: str | int | None, body: str) -> None:
+    """Change the text of one's own comment, of which the viewer read `version`.
+
+    Raises:
+        Invalid: when the text is empty or too long.
+        Conflict: when it was changed in another window.
+    """
+    body = checked(body)
+    if str(version) != str(comment.version):
+        raise Conflict(STALE)
+    try:
+        with transaction():
+            if comment.body != body:
+                comment.body, comment.edited_at = body, utcnow()
+                _mention(viewer, comment)
+    except StaleDataError as error:
+        raise Conflict(STALE) from error
+
+
+def remove(viewer: User, comment_id: int) -> Comment:
+    """Delete one's own comment; see `own` for what is refused."""
+    comment = own(viewer, comment_id)
+    with transaction():
+        comment.deleted_at = utcnow()
+    return comment
+
+
+def restore(viewer: User, comment_id: int) -> Comment:
+    """Take back the deletion of one's own comment; see `own` for what is refused."""
+    comment = own(viewer, comment_id, deleted=True)
+    with transaction():
+        comment.deleted_at = None
+    return comment
+
+
+def purge_deleted(days: int) -> int:
+    """Delete for ever what was deleted so many days ago, and return how many comments there were."""
+    old = Comment.deleted_at < utcnow() - timedelta(days=days)
+    with transaction() as session:
+        return session.execute(delete(Comment).where(old)).rowcount  # type: ignore[attr-defined]
+
+
+def checked(body: str) -> str:
+    """Return a text as it is stored.
+
+    Raises:
+        Invalid: when it is empty, too long or holds what PostgreSQL does not store.
+    """
+    body = body.replace("\r\n", "\n").strip()
+    if not body:
+        raise Invalid("Write something first.")
+    if len(body) > LONGEST_COMMENT:
+        raise Invalid(f"A comment has at most {LONGEST_COMMENT:,} characters; this one has {len(body):,}.")
+    if "\x00" in body:
+        raise Invalid("There are invisible control characters in this text. Type it anew.")
+    return body
+
+
+def mention_keys(text: str) -> list[str]:
+    """Return what a @username may stand for, in lower case: a name may end with a full stop, a sentence too."""
+    return list(dict.fromkeys((text.lower(), text.lower().rstrip(".-+@"))))
+
+
+def _mention(viewer: User, comment: Comment) -> None:
+    """Find out who is mentioned, as far as they may see the todo, and tell those who were not told before."""
+    db.session.flush()
+    keys = {key for name in MENTION.findall(comment.body)[:MOST_MENTIONS] for key in mention_keys(name)}
+    found = select(User).where(func.lower(User.username).in_(keys), readers_of(comment.todo_id))
+    comment.mentions = list(db.session.scalars(found.order_by(User.username))) if keys else []
+    ids = [user.id for user in comment.mentions]
+    notifications.tell(ids, "mentioned", key=f"comment:{comment.id}", by=viewer, todo_id=comment.todo_id)
