@@ -91,6 +91,10 @@ class Unsupported(AppError):
     status = 415
 
 
+class Stale(Conflict):
+    """The row is not as the writer saw it any more (409; 412 where the request named its version by If-Match)."""
+
+
 class TooLarge(AppError):
     """The upload is over the limit (413)."""
 

@@ -1,14 +1,14 @@
 """Todos: everything that is done to them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, tuple_, update
 from sqlalchemy.orm.exc import StaleDataError
 
 from app.db import transaction, utcnow
-from app.errors import Conflict, Denied, NotFound
+from app.errors import Denied, NotFound, Stale
 from app.extensions import db
 from app.models.todos import Todo, todo_assignees
 from app.models.users import User
@@ -16,9 +16,11 @@ from app.services import notifications, tags, undo
 from app.services.attachments import Files, attach
 from app.services.permissions import can
 from app.services.todos_lists import LOADED
-from app.services.todos_rules import changeable_by, deletable_by, may_change, may_delete, visible_to
+from app.services.todos_rules import changeable_by, deletable_by, known_to, may_change, may_delete, visible_to
 
-STALE = "Somebody changed this todo while you were editing it. Nothing of yours is lost: saving again replaces theirs."
+STALE = "Somebody changed this todo while you were editing it. Nothing of yours is lost: choose what to keep and save."
+# ids, or ids with the version that the viewer saw of each; a todo that has another one by now stays as it is
+Chosen = Sequence[int] | Mapping[int, int | None]
 
 
 def get(viewer: User, todo_id: int) -> Todo:
@@ -27,14 +29,24 @@ def get(viewer: User, todo_id: int) -> Todo:
     Raises:
         NotFound: when there is none that the viewer may see.
     """
-    statement = select(Todo).where(visible_to(viewer), Todo.id == todo_id).options(*LOADED)
-    todo = db.session.scalars(statement).unique().one_or_none()
+    todo = find(viewer, todo_id)
     if todo is None:
         raise NotFound("There is no such todo. It may have been deleted.")
     return todo
 
 
-def chosen(viewer: User, ids: Sequence[int]) -> list[Todo]:
+def find(viewer: User, todo_id: int) -> Todo | None:
+    """Return one todo with its people and files, read afresh, or None if there is none that the viewer may see."""
+    statement = select(Todo).where(visible_to(viewer), Todo.id == todo_id).options(*LOADED)
+    return db.session.scalars(statement.execution_options(populate_existing=True)).unique().one_or_none()
+
+
+def deleted(viewer: User, todo_id: int) -> Todo | None:
+    """Return a todo that lies in the trash, if the viewer could see it before, whether or not they may restore it."""
+    return db.session.scalar(select(Todo).where(Todo.deleted_at.is_not(None), known_to(viewer), Todo.id == todo_id))
+
+
+def chosen(viewer: User, ids: Chosen) -> list[Todo]:
     """Return these todos, in one statement.
 
     Raises:
@@ -81,24 +93,24 @@ def check_change(viewer: User, todo: Todo, version: str | int | None, fields: di
 
     Raises:
         Denied: when the viewer may not change, share or hand over this todo.
-        Conflict: when somebody saved the todo after the viewer opened it.
+        Stale: when somebody changed the todo after the viewer opened it.
     """
     if not may_change(viewer, todo):
         raise Denied("You can see this todo but not change it.")
+    if str(version) != str(todo.version):
+        raise Stale(STALE)
     assignees = fields.get("assignees", todo.assignees)
     if {user.id for user in assignees} != {user.id for user in todo.assignees} and not may_delete(viewer, todo):
         raise Denied("Only the owner can change who this todo is assigned to.")
     if fields.get("owner", todo.owner).id != todo.owner_id and not can(viewer, "can_change_all", "Todo"):
         raise Denied("Your role does not let you hand this todo over.")
-    if str(version) != str(todo.version):
-        raise Conflict(STALE)
 
 
 def update_todo(viewer: User, todo: Todo, version: str | int | None, files: Files | None = None, **fields: Any) -> None:
     """Change a todo of which the viewer read `version`.
 
     Raises:
-        Denied, Conflict: see `check_change`; nothing is changed.
+        Denied, Stale: see `check_change`; nothing is changed.
     """
     check_change(viewer, todo, version, fields)
     before = set(todo.assignees)
@@ -107,23 +119,24 @@ def update_todo(viewer: User, todo: Todo, version: str | int | None, files: File
             tags.put(viewer, todo, fields.pop("tag_names", todo.tag_names))
             for name, value in fields.items():
                 setattr(todo, name, value)
-            if session.is_modified(todo):
-                todo.updated_at = utcnow()  # a new version too where nothing changed but tags or assignees
+            if session.is_modified(todo) or (files and (files.added or files.removed)):
+                todo.updated_at = utcnow()  # a new version too where nothing changed but tags, assignees or files
             attach(todo, files)
             _tell_assigned(viewer, todo.id, set(todo.assignees) - before)
     except StaleDataError as error:
-        raise Conflict(STALE) from error
+        raise Stale(STALE) from error
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of several todos: the ids of those that changed, and the step that takes the action back."""
+    """What became of several todos."""
 
-    ids: list[int]
-    step_id: int | None
+    ids: list[int]  # of those that changed
+    step_id: int | None  # takes the action back
+    stale: list[str]  # titles of those that somebody changed first
 
 
-def set_complete(viewer: User, ids: Sequence[int], complete: bool, step_id: int | None = None) -> Outcome:
+def set_complete(viewer: User, ids: Chosen, complete: bool, step_id: int | None = None) -> Outcome:
     """Complete or reopen todos; those that are so already, or not the viewer's to change, stay as they are.
 
     Args:
@@ -134,19 +147,19 @@ def set_complete(viewer: User, ids: Sequence[int], complete: bool, step_id: int 
     return _change(viewer, "complete" if complete else "reopen", ids, mine, step_id, **values)
 
 
-def delete_todos(viewer: User, ids: Sequence[int], step_id: int | None = None) -> Outcome:
+def delete_todos(viewer: User, ids: Chosen, step_id: int | None = None) -> Outcome:
     """Move those todos to the trash that the viewer may delete."""
     mine = and_(Todo.deleted_at.is_(None), deletable_by(viewer))
     return _change(viewer, "delete", ids, mine, step_id, deleted_at=utcnow(), deleted_by_id=viewer.id)
 
 
-def restore(viewer: User, ids: Sequence[int], step_id: int | None = None) -> Outcome:
+def restore(viewer: User, ids: Chosen, step_id: int | None = None) -> Outcome:
     """Take those todos back from the trash that the viewer may delete."""
     mine = and_(Todo.deleted_at.is_not(None), deletable_by(viewer))
     return _change(viewer, "restore", ids, mine, step_id, deleted_at=None, deleted_by_id=None)
 
 
-def assign(viewer: User, ids: Sequence[int], people: Sequence[User], step_id: int | None = None) -> Outcome:
+def assign(viewer: User, ids: Chosen, people: Sequence[User], step_id: int | None = None) -> Outcome:
     """Make these people the assignees of those todos that the viewer may share."""
     mine = and_(Todo.deleted_at.is_(None), deletable_by(viewer))
     with transaction() as session:
@@ -168,15 +181,25 @@ def _tell_assigned(viewer: User, todo_id: int, people: Iterable[User]) -> None:
 
 
 def _change(
-    viewer: User, action: str, ids: Sequence[int], mine: ColumnElement[bool], step_id: int | None, **values: Any
+    viewer: User, action: str, ids: Chosen, mine: ColumnElement[bool], step_id: int | None, **values: Any
 ) -> Outcome:
     """Update todos as one statement, and remember what they were."""
     with transaction() as session:
         step = step_id or undo.begin(viewer.id, action)
-        changed = undo.remember(step, and_(Todo.id.in_(ids), mine))
+        changed = undo.remember(step, and_(_as_seen(ids), mine))
         new = {"version": Todo.version + 1, "updated_at": utcnow(), **values}
         statement = update(Todo).where(Todo.id.in_(changed)).values(new)
         session.execute(statement.execution_options(synchronize_session=False))
         if not changed and step_id is None:
             undo.forget(step)
-    return Outcome(changed, step if changed else None)
+        left = set(ids) - set(changed) if isinstance(ids, Mapping) else ()
+        stale = list(session.scalars(select(Todo.title).where(Todo.id.in_(left), mine))) if left else []
+    return Outcome(changed, step if changed else None, stale)
+
+
+def _as_seen(ids: Chosen) -> ColumnElement[bool]:
+    """Select these todos as far as they have the version that was seen of them."""
+    seen = ids if isinstance(ids, Mapping) else {}
+    versioned = [(todo_id, version) for todo_id, version in seen.items() if version is not None]
+    plain = [todo_id for todo_id in ids if seen.get(todo_id) is None]
+    return or_(tuple_(Todo.id, Todo.version).in_(versioned), Todo.id.in_(plain))

@@ -20,7 +20,12 @@ def of_person(user_id: int) -> ColumnElement[bool]:
 
 def visible_to(viewer: User) -> ColumnElement[bool]:
     """Select the todos that the viewer may see."""
-    return and_(Todo.deleted_at.is_(None), _of(viewer, "can_see_all", of_person(viewer.id)))
+    return and_(Todo.deleted_at.is_(None), known_to(viewer))
+
+
+def known_to(viewer: User) -> ColumnElement[bool]:
+    """Select the todos that the viewer may see, or could see until they were deleted."""
+    return _of(viewer, "can_see_all", of_person(viewer.id))
 
 
 def readers_of(todo_id: int) -> ColumnElement[bool]:

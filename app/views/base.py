@@ -1,22 +1,22 @@
 """Flask-AppBuilder's generated views, made safe for rows, threads and bad input."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from flask import after_this_request, flash, g, has_request_context, redirect, request, session, url_for
+from flask import g, has_request_context, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_appbuilder import ModelView, expose
+from flask_appbuilder import expose
 from flask_appbuilder.hooks import before_request
 from flask_appbuilder.security.decorators import has_access, permission_name
 from flask_appbuilder.widgets import ListWidget
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError
 from wtforms import StringField
 
-from app.db import transaction
-from app.errors import AppError, Conflict, Denied, Invalid, NotFound
+from app.errors import Denied, Invalid, NotFound
 from app.views import arguments
-from app.views.rows import Matching, parse_ids
+from app.views.editing import Editing
+from app.views.rows import Matching, parse_chosen
 
 HISTORY = 3
 HISTORY_PATH = 300  # characters
@@ -39,11 +39,8 @@ class TableWidget(ListWidget):
     template = "admin/table.html"
 
 
-class RowView(History, ModelView):
-    """A generated view whose every door - lists, forms, actions, deletion - obeys the row rule of `base_filters`.
-
-    Subclasses override `insert`, `change` and `remove` to go through a service.
-    """
+class RowView(History, Editing):
+    """A generated view whose every door - lists, forms, actions, deletion - obeys the row rule of `base_filters`."""
 
     list_template = "admin/list.html"
     show_template = "admin/show.html"
@@ -127,83 +124,12 @@ class RowView(History, ModelView):
         widgets = self._get_show_widget(pk, item)
         return self.render_template(self.show_template, pk=pk, title=self.show_title, widgets=widgets, item=item)
 
-    def _add(self) -> Any:
-        """Show the form for a new row, or save it; what was typed stays in the form when saving fails."""
-        form = self.add_form.refresh()
-        if request.method == "POST" and self._saved(form, lambda: self.insert(form), self.add_row_message):
-            return None
-        return self._get_add_widget(form=form)
-
-    def _edit(self, pk: str) -> Any:
-        """Show the form of a row, or save it; what was typed stays in the form when saving fails."""
-        item = self.datamodel.get(pk, self._base_filters)
-        if item is None:
-            raise NotFound("There is no such row.")
-        form = self.edit_form.refresh(obj=item)
-        form._id = item.id  # FAB's Unique validator skips this row
-        if request.method == "POST" and self._saved(form, lambda: self.change(item, form), self.edit_row_message, item):
-            return None
-        if request.method == "GET":
-            self.update_redirect()
-        return self._get_edit_widget(form=form)
-
-    def _saved(self, form: Any, save: Callable[[], None], message: str, item: Any = None) -> bool:
-        """Validate and save; when it fails, tell why and answer with the status of the failure."""
-        status = 400
-        if form.validate():
-            try:
-                save()
-                flash(message, "success")
-                return True
-            except AppError as error:
-                status = error.status
-                flash(error.message, "danger")
-                if isinstance(error, Conflict) and "version" in form:
-                    form.version.data = item.version  # saving again is a decision then
-
-        @after_this_request
-        def set_status(response: Any) -> Any:
-            response.status_code = max(status, response.status_code)
-            return response
-
-        return False
-
-    def insert(self, form: Any) -> None:
-        """Add a row from a valid form."""
-        item = self.datamodel.obj()
-        self._write(item, form)
-
-    def change(self, item: Any, form: Any) -> None:
-        """Change a row by a valid form."""
-        self._write(item, form)
-
-    def _write(self, item: Any, form: Any) -> None:
-        """Fill a row from a form and commit."""
-        try:
-            with transaction() as database:
-                form.populate_obj(item)
-                database.add(item)
-        except IntegrityError as error:
-            raise Conflict("Another row has the same name.") from error
-
-    def remove(self, item: Any) -> None:
-        """Delete a row."""
-        try:
-            with transaction() as database:
-                database.delete(item)
-        except IntegrityError as error:
-            raise Conflict("Something still belongs to this row. Delete that first.") from error
-        flash(self.delete_row_message, "success")
-
     @expose("/delete/<pk>", methods=["POST"])
     def delete(self, pk: str) -> ResponseReturnValue:
         """Delete one row."""
         if not self.may("can_delete"):
             raise Denied("Your role does not let you delete this.")
-        item = self.datamodel.get(pk, self._base_filters)
-        if item is None:
-            raise NotFound("There is no such row.")
-        self.remove(item)
+        self.remove(self.chosen([pk])[0])
         return self.to_list()
 
     delete._permission_name = "delete"
@@ -225,11 +151,27 @@ class RowView(History, ModelView):
             raise NotFound("There is no such action.")
         if not self.may(self.get_action_permission_name(name)):
             raise Denied("Your role does not let you do this.")
-        ids = parse_ids(texts)
-        if len(ids) > 1 and not chosen.multiple:
+        items = self.chosen(texts)
+        if len(items) > 1 and not chosen.multiple:
             raise Invalid("Choose one row only.")
-        answer: ResponseReturnValue = chosen.func(self.datamodel.chosen(ids, self._base_filters))
+        answer: ResponseReturnValue = chosen.func(items)
         return answer
+
+    def chosen(self, texts: Sequence[str]) -> list[Any]:
+        """Return rows by what `reference` said of them."""
+        versions = parse_chosen(texts)
+        g.versions_seen = versions
+        return self.datamodel.chosen(versions, self._base_filters)
+
+    def version_seen(self, item: Any) -> int | None:
+        """Return the version of a chosen row that the page showed."""
+        version: int | None = g.versions_seen.get(item.id)
+        return version
+
+    def reference(self, item: Any) -> str:
+        """Name a chosen row in an address, with the version that the page showed."""
+        version = self.version_seen(item)
+        return str(item.id) if version is None else f"{item.id}:{version}"
 
     def may(self, permission: str) -> bool:
         """Tell whether the viewer has a right on this view."""

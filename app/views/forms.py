@@ -8,7 +8,6 @@ from flask_wtf import FlaskForm
 from wtforms import (
     DateField,
     EmailField,
-    HiddenField,
     PasswordField,
     SelectField,
     StringField,
@@ -20,6 +19,7 @@ from wtforms.validators import DataRequired, Email, InputRequired, Length, Optio
 
 from app.models.todos import NORMAL, PRIORITIES
 from app.services.users import is_time_zone
+from app.views.conflicts import CarriedField
 from app.views.widgets import PeopleField, TagsField, UploadField
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -45,16 +45,8 @@ def no_control_characters(_form: Any, field: Any) -> None:
         raise ValidationError("There are invisible control characters in this text. Type it anew.")
 
 
-class VersionField(HiddenField):
+class VersionField(CarriedField):
     """The version that the viewer read; a form without it is as stale as can be."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.type = "HiddenField"  # Flask-AppBuilder's form template looks at the name
-
-    def process_formdata(self, valuelist: list[Any]) -> None:
-        """Take what was sent, never what the row has now."""
-        self.data = valuelist[0] if valuelist else None
 
 
 def text_field(label: str, *validators: Any, longest: int, ui: str = "site") -> Any:
@@ -96,6 +88,7 @@ class TodoForm(NewTodoForm):
     """A todo's page; it carries the version that the viewer read."""
 
     version = VersionField()
+    shown = CarriedField()
 
 
 class LoginForm(FlaskForm):
@@ -111,8 +104,8 @@ class LoginForm(FlaskForm):
 USERNAME = Regexp(r"^[\w.@+-]+$", message="Use letters, digits and . @ + - _ only.")
 
 
-class ProfileForm(FlaskForm):
-    """What people change about themselves."""
+class FactsForm(FlaskForm):
+    """What people say about themselves."""
 
     first_name = text_field("First name", longest=64)
     last_name = text_field("Last name", longest=64)
@@ -134,7 +127,13 @@ class ProfileForm(FlaskForm):
         return sorted(available_timezones())
 
 
-class RegistrationForm(ProfileForm):
+class ProfileForm(FactsForm):
+    """One's own facts, to be changed."""
+
+    shown = CarriedField()
+
+
+class RegistrationForm(FactsForm):
     """A visitor becomes a Member."""
 
     username = text_field("Username", Length(min=2), USERNAME, longest=64)

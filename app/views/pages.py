@@ -1,5 +1,6 @@
 """The ground of all end-user pages: the start page, health, and how a page is rendered."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, flash, jsonify, redirect, request, url_for
@@ -9,9 +10,11 @@ from flask_appbuilder.security.decorators import has_access
 from flask_login import current_user
 
 from app.services import health
+from app.services.todos import Outcome
 from app.views.base import History
 
-__all__ = ["Index", "Page", "counted", "has_access", "health_pages", "notice", "wants_json"]
+TITLES_SHOWN = 5
+__all__ = ["Index", "Page", "counted", "has_access", "health_pages", "notice", "tell", "titles", "wants_json"]
 
 
 class Index(History, IndexView):
@@ -46,6 +49,20 @@ def notice(text: str, undo: int | None = None, back: str = "") -> None:
     """Say what happened; `undo` is the step that takes it back, `back` the address of what does so otherwise."""
     back = url_for("UndoPages.take_back", step_id=undo) if undo else back
     flash({"text": text, "back": back} if back else text, "success")  # type: ignore[arg-type]
+
+
+def tell(outcome: Outcome, what: str) -> None:
+    """Say what became of several todos, which of them somebody changed first, and offer to undo it."""
+    if outcome.ids or not outcome.stale:
+        notice(counted(len(outcome.ids), what), undo=outcome.step_id)
+    if outcome.stale:
+        flash(f"Not {what}, since somebody changed it meanwhile: {titles(outcome.stale)}. Look at it again.", "warning")
+
+
+def titles(found: Sequence[str]) -> str:
+    """Return a few titles, and how many more there are."""
+    names = ", ".join(f"“{title}”" for title in found[:TITLES_SHOWN])
+    return f"{names} and {len(found) - TITLES_SHOWN:,} more" if len(found) > TITLES_SHOWN else names
 
 
 def counted(count: int, what: str) -> str:

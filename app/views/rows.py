@@ -1,7 +1,7 @@
 """Flask-AppBuilder's access to rows: filtered by the row rule, counted up to a cap, loaded as told."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from flask_appbuilder.models.filters import BaseFilter, Filters
@@ -27,6 +27,20 @@ class IdConverter(IntegerConverter):
 def is_id(text: str) -> bool:
     """Tell whether a text is a number that can be a row's id."""
     return text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= LARGEST_ID
+
+
+def parse_chosen(texts: Sequence[str]) -> dict[int, int | None]:
+    """Read "12:3", the ids of rows with the version that the page showed of each; a plain "12" names no version.
+
+    Raises:
+        Invalid: when there are none, too many, or one is damaged.
+    """
+    pairs = [text.partition(":") for text in texts]
+    ids = parse_ids([pk for pk, _, _ in pairs])
+    if not all(is_id(version) or not colon for _, colon, version in pairs):
+        raise Invalid("A row's version is damaged. Reload the list and choose again.")
+    versions = {int(pk): int(version) if colon else None for pk, colon, version in pairs}
+    return {pk: versions[pk] for pk in ids}
 
 
 def parse_ids(texts: Sequence[str]) -> list[int]:
@@ -120,7 +134,12 @@ class Rows(SQLAInterface):
         rows = self.apply_filters(self.session.query(self.obj).options(*self.loading), filters)
         return rows.filter(self.get_pk() == int(id)).one_or_none()
 
-    def chosen(self, ids: Sequence[int], filters: Any) -> list[Any]:
+    def get_values(self, lst: Any, list_columns: Any) -> Any:
+        """Return the values of each row of a list, and its version if it has one."""
+        for item, values in zip(lst, super().get_values(lst, list_columns), strict=True):
+            yield {**values, "row_version": getattr(item, "version", None)}
+
+    def chosen(self, ids: Collection[int], filters: Any) -> list[Any]:
         """Return these rows in one statement.
 
         Raises:

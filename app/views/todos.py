@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import permission_name
 
-from app.errors import Conflict, Denied, Invalid, NotFound
+from app.errors import Denied, Invalid, NotFound, Stale
 from app.security import safe_target, viewer
 from app.services import todos, users
 from app.services.tags import MOST_TAGS
@@ -15,11 +15,12 @@ from app.services.todos_lists import Filter, matching_ids, page
 from app.services.todos_rules import may_change, may_delete
 from app.tasks.runner import submit
 from app.tasks.todos import export_todos
+from app.views import conflicts
 from app.views.attachments import draw
 from app.views.comments import timeline
-from app.views.forms import FIELDS, NewTodoForm, TodoForm
-from app.views.pages import Page, counted, has_access, notice, wants_json
-from app.views.rows import parse_ids
+from app.views.forms import NewTodoForm, TodoForm
+from app.views.pages import Page, has_access, notice, tell, wants_json
+from app.views.rows import parse_chosen
 
 # action of the chosen todos -> the right it needs
 CHOSEN = {"complete": "can_edit", "reopen": "can_edit", "delete": "can_delete", "export": "can_export"}
@@ -73,29 +74,54 @@ class TodoPages(Page):
     @permission_name("show")
     def show(self, todo_id: int) -> ResponseReturnValue:
         """Show one todo, and save it; a refused change keeps what was typed."""
-        todo = todos.get(viewer(), todo_id)
+        todo = todos.find(viewer(), todo_id)
+        if todo is None and request.method == "POST":
+            return self.gone(todo_id)
+        todo = todo or todos.get(viewer(), todo_id)
         form = TodoForm(obj=todo)
-        if request.method == "GET":
-            self.update_redirect()
-            return self.one(todo, form)
+        if request.method == "POST":
+            return self.save(todo, form)
+        conflicts.remember(form)
+        self.update_redirect()
+        return self.one(todo, form)
+
+    def save(self, todo: Any, form: TodoForm) -> ResponseReturnValue:
+        """Save a todo, or show what somebody else saved meanwhile beside what was typed."""
         if not may_change(viewer(), todo):
             raise Denied("You can see this todo but not change it.")
+        conflicts.resolve(form, todo)
         if not form.validate():
             return self.one(todo, form, 400)
         try:
             todos.update_todo(viewer(), todo, form.version.data, form.attachments.data, **form.fields())
-        except Conflict as error:
+        except Stale as error:
             form.form_errors.append(error.message)
-            theirs = [form[name] for name in FIELDS if form[name].data != getattr(todo, name)]
+            if not may_delete(viewer(), todo):
+                form.assignees.process_data(todo.assignees)  # not the viewer's to choose
+            conflicts.compare(form, todo)
             form.version.data = todo.version
-            return self.one(todo, form, error.status, theirs)
+            return self.one(todo, form, error.status)
         draw(form.attachments.data)
         notice(f"Saved “{todo.title}”.")
         return redirect(safe_target(url_for(".index")))
 
-    def one(self, todo: Any, form: TodoForm, status: int = 200, theirs: Any = ()) -> ResponseReturnValue:
-        """Render the page of a todo around a form; `theirs` are the fields that somebody else saved differently."""
-        values = {"todo": todo, "form": form, "today": users.today(viewer()), "theirs": theirs} | timeline(todo)
+    def gone(self, todo_id: int) -> ResponseReturnValue:
+        """Keep what was typed about a todo that was deleted meanwhile, or that one may not see any more."""
+        todo = todos.deleted(viewer(), todo_id)
+        form = TodoForm(obj=todo)
+        restorable = todo is not None and may_delete(viewer(), todo)
+        if todo is not None and restorable and "restore" in request.form:
+            todos.restore(viewer(), [todo_id])
+            todo = todos.get(viewer(), todo_id)
+            if conflicts.shown(form) == conflicts.of_row(form, todo):
+                form.version.data = todo.version  # nothing happened to it but that
+            return self.save(todo, form)
+        form.validate()  # keeps its files
+        return self.page("todo_gone", 404 if todo is None else 409, todo=todo, form=form, restorable=restorable)
+
+    def one(self, todo: Any, form: TodoForm, status: int = 200) -> ResponseReturnValue:
+        """Render the page of a todo around a form."""
+        values = {"todo": todo, "form": form, "today": users.today(viewer())} | timeline(todo)
         rights = {"may_change": may_change(viewer(), todo), "may_delete": may_delete(viewer(), todo)}
         return self.page("todo", status, **values, **rights)
 
@@ -103,14 +129,23 @@ class TodoPages(Page):
     @has_access
     @permission_name("edit")
     def complete(self, todo_id: int) -> ResponseReturnValue:
-        """Complete or reopen a todo; saying it twice does no harm."""
+        """Complete or reopen a todo; saying it twice does no harm.
+
+        A tick overwrites nothing that somebody typed, so it is done whatever version the page showed; that somebody
+        changed the todo meanwhile, or was faster, is said.
+        """
         todo = todos.get(viewer(), todo_id)
-        done = request.form.get("complete") == "1"
+        done, seen, version = request.form.get("complete") == "1", request.form.get("version"), todo.version
         changed = todos.set_complete(viewer(), [todo_id], done)
         if not changed.ids and todo.complete != done:
             raise NotFound("You can see this todo but not change it.")
         message = f"{'Completed' if done else 'Reopened'} “{todo.title}”."
-        return self.done(message, changed.step_id, complete=done)
+        if not changed.ids:
+            message = f"“{todo.title}” was {'completed' if done else 'reopened'} already."
+        elif seen not in (None, str(version)):
+            message += " Somebody changed it meanwhile: look at it again."
+        facts = {"complete": done, "version": version + len(changed.ids), "title": todo.title}
+        return self.done(message, changed.step_id, **facts)
 
     @expose("/chosen", methods=["POST"])
     @has_access
@@ -124,11 +159,12 @@ class TodoPages(Page):
             raise Denied("Your role does not let you do this.")
         if action == "export":
             return self.export()
-        ids = [todo.id for todo in todos.chosen(viewer(), parse_ids(request.form.getlist("id")))]
+        ids = parse_chosen(request.form.getlist("id"))
+        todos.chosen(viewer(), ids)
         if action == "delete":
             return self.deleted(ids)
-        changed = todos.set_complete(viewer(), ids, action == "complete")
-        notice(counted(len(changed.ids), "completed" if action == "complete" else "reopened"), undo=changed.step_id)
+        done = action == "complete"
+        tell(todos.set_complete(viewer(), ids, done), "completed" if done else "reopened")
         return redirect(safe_target(url_for(".index")))
 
     @expose("/<id:todo_id>/delete", methods=["POST"])
@@ -137,20 +173,21 @@ class TodoPages(Page):
     def delete(self, todo_id: int) -> ResponseReturnValue:
         """Move a todo to the trash."""
         todos.get(viewer(), todo_id)
-        return self.deleted([todo_id])
+        version = request.form.get("version")
+        return self.deleted(parse_chosen([f"{todo_id}:{version}" if version else str(todo_id)]))
 
-    def deleted(self, ids: list[int]) -> ResponseReturnValue:
+    def deleted(self, ids: todos.Chosen) -> ResponseReturnValue:
         """Delete todos and offer to undo it."""
         gone = todos.delete_todos(viewer(), ids)
-        if not gone.ids:
+        if not gone.ids and not gone.stale:
             raise NotFound("You can see this, but only its owner can delete it.")
-        notice(counted(len(gone.ids), "deleted"), undo=gone.step_id)
+        tell(gone, "deleted")
         return redirect(safe_target(url_for(".index")))
 
     def export(self) -> ResponseReturnValue:
         """Start the export of the chosen todos, or of all that the list shows."""
         chosen = request.form.getlist("id")
-        ids = parse_ids(chosen) if chosen else matching_ids(viewer(), wanted())
+        ids = list(parse_chosen(chosen)) if chosen else matching_ids(viewer(), wanted())
         if not ids:
             raise Invalid("This list is empty: there is nothing to export.")
         job = submit(viewer(), export_todos, ids=ids)

@@ -16,14 +16,14 @@ from app.errors import Denied
 from app.models.todos import NORMAL, PRIORITIES, Todo
 from app.security import viewer
 from app.services import todos
-from app.services.todos_rules import matching, visible_to
+from app.services.todos_rules import matching, may_delete, visible_to
 from app.tasks.runner import submit
 from app.tasks.todos import export_todos
 from app.views.attachments import draw
 from app.views.base import RowView
 from app.views.forms import NOTES, PRIORITY_CHOICES, VersionField, text_field, unix_lines
-from app.views.pages import counted, notice
-from app.views.rows import Rows, Visible, parse_ids
+from app.views.pages import tell
+from app.views.rows import Rows, Visible, parse_chosen
 from app.views.tags import tag_labels
 from app.views.widgets import PeopleField, TagsField, UploadField
 
@@ -125,52 +125,54 @@ class TodoAdmin(RowView):
         todos.update_todo(viewer(), item, form.version.data, form.attachments.data, **fields)
         draw(form.attachments.data)
 
+    def compare(self, form: Any, item: Todo) -> None:
+        """Show what somebody else saved meanwhile, but no choice that is not the viewer's."""
+        if not may_delete(viewer(), item):
+            form.assignees.process_data(item.assignees)
+        super().compare(form, item)
+
     def remove(self, item: Todo) -> None:
         """Move a todo to the trash and offer to undo it."""
-        gone = todos.delete_todos(viewer(), [item.id])
-        if not gone.ids:
+        gone = todos.delete_todos(viewer(), self.ids([item]))
+        if not gone.ids and not gone.stale:
             raise Denied("Only its owner can delete this todo.")
-        self.tell(gone, "deleted")
+        tell(gone, "deleted")
 
     def actions_on(self, item: Todo) -> list[Any]:
         """Offer to complete what is open, and to reopen what is complete."""
         return [one for name, one in self.actions.items() if name != ("complete" if item.complete else "reopen")]
 
-    def ids(self, items: list[Todo]) -> list[int]:
-        """Return the ids of chosen todos."""
-        return [item.id for item in items]
-
-    def tell(self, outcome: todos.Outcome, what: str) -> None:
-        """Say what became of the chosen todos, and offer to undo it."""
-        notice(counted(len(outcome.ids), what), undo=outcome.step_id)
+    def ids(self, items: list[Todo]) -> dict[int, int | None]:
+        """Return the ids of chosen todos with the version that was seen of each."""
+        return {item.id: self.version_seen(item) for item in items}
 
     @action("complete", "Complete", icon="fa-check")
     def complete(self, items: list[Todo]) -> ResponseReturnValue:
         """Complete the chosen todos."""
-        self.tell(todos.set_complete(viewer(), self.ids(items), True), "completed")
+        tell(todos.set_complete(viewer(), self.ids(items), True), "completed")
         return self.to_list()
 
     @action("reopen", "Reopen", icon="fa-undo")
     def reopen(self, items: list[Todo]) -> ResponseReturnValue:
         """Reopen the chosen todos."""
-        self.tell(todos.set_complete(viewer(), self.ids(items), False), "reopened")
+        tell(todos.set_complete(viewer(), self.ids(items), False), "reopened")
         return self.to_list()
 
     @action("assign", "Assign to …", icon="fa-user-plus")
     def assign(self, items: list[Todo]) -> ResponseReturnValue:
         """Ask whom to assign the chosen todos to."""
-        return redirect(url_for(".assign_to", id=self.ids(items)))
+        return redirect(url_for(".assign_to", id=[self.reference(item) for item in items]))
 
     @action("export", "Export as CSV", icon="fa-download")
     def export(self, items: list[Todo]) -> ResponseReturnValue:
         """Start the export of the chosen todos."""
-        job = submit(viewer(), export_todos, ids=self.ids(items))
+        job = submit(viewer(), export_todos, ids=list(self.ids(items)))
         return redirect(url_for("JobPages.show", job_id=job.id))
 
     @action("delete_chosen", "Delete", "Move to the trash?", icon="fa-trash")
     def delete_chosen(self, items: list[Todo]) -> ResponseReturnValue:
         """Move the chosen todos to the trash and offer to undo it."""
-        self.tell(todos.delete_todos(viewer(), self.ids(items)), "deleted")
+        tell(todos.delete_todos(viewer(), self.ids(items)), "deleted")
         return self.to_list()
 
     @expose("/assign", methods=["GET", "POST"])
@@ -178,10 +180,11 @@ class TodoAdmin(RowView):
     @permission_name("share")
     def assign_to(self) -> ResponseReturnValue:
         """Assign todos to people."""
-        chosen = todos.chosen(viewer(), parse_ids(request.args.getlist("id")))
+        ids = parse_chosen(request.args.getlist("id"))
+        chosen = todos.chosen(viewer(), ids)
         form = AssignForm()
         if form.validate_on_submit():
-            self.tell(todos.assign(viewer(), self.ids(chosen), form.people.data), "assigned")
+            tell(todos.assign(viewer(), ids, form.people.data), "assigned")
             return self.to_list()
         status = 400 if form.is_submitted() else 200
         return self.render_template("admin/assign.html", todos=chosen, form=form), status

@@ -11,7 +11,7 @@ from app.errors import NotFound
 from app.security import safe_target, viewer
 from app.services import todos, trash, undo, users
 from app.services.permissions import can
-from app.views.pages import Page, counted, has_access, notice
+from app.views.pages import Page, counted, has_access, notice, tell, titles
 from app.views.rows import parse_ids
 
 UNDONE = {
@@ -21,7 +21,6 @@ UNDONE = {
     "restore": "put back into the trash",
     "assign": "assigned as before",
 }
-TITLES_SHOWN = 5
 
 
 class UndoPages(Page):
@@ -39,9 +38,7 @@ class UndoPages(Page):
         if done.count:
             notice(counted(done.count, UNDONE[done.action]))
         if done.left:
-            names = ", ".join(f"“{title}”" for title in done.left[:TITLES_SHOWN])
-            more = f" and {len(done.left) - TITLES_SHOWN} more" if len(done.left) > TITLES_SHOWN else ""
-            flash(f"Changed meanwhile, and left alone: {names}{more}.", "warning")
+            flash(f"Changed meanwhile, and left alone: {titles(done.left)}.", "warning")
         elif not done.count:
             flash("There is nothing left to undo.", "warning")
         return redirect(safe_target(url_for("TodoPages.index")))
@@ -79,7 +76,7 @@ class TrashPages(Page):
         back = todos.restore(viewer(), ids)
         if not back.ids:
             raise NotFound("There is nothing to restore: it is not in the trash any more.")
-        notice(counted(len(back.ids), "restored"), undo=back.step_id)
+        tell(back, "restored")
         return redirect(safe_target(url_for(".index")))
 
     @expose("/forever", methods=["GET", "POST"])

@@ -14,7 +14,7 @@ from app.security import viewer
 from app.services import todos, trash
 from app.services.todos_rules import matching
 from app.views.base import RowView
-from app.views.pages import counted, notice
+from app.views.pages import counted, notice, tell
 from app.views.rows import Rows, Visible, parse_ids
 
 
@@ -54,8 +54,7 @@ class TrashAdmin(RowView):
     @action("restore", "Restore", icon="fa-undo")
     def restore(self, items: list[Todo]) -> ResponseReturnValue:
         """Take the chosen todos back from the trash."""
-        back = todos.restore(viewer(), [item.id for item in items])
-        notice(counted(len(back.ids), "restored"), undo=back.step_id)
+        tell(todos.restore(viewer(), [item.id for item in items]), "restored")
         return self.to_list()
 
     @action("forever", "Delete for ever …", icon="fa-trash")

@@ -8,11 +8,12 @@ from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import permission_name
 from flask_login import current_user, login_user, logout_user
 
-from app.errors import AppError, NotFound
+from app.errors import AppError, NotFound, Stale
 from app.extensions import limiter
 from app.models.users import User
 from app.security import safe_target, viewer
 from app.services import todos_lists, users, users_accounts
+from app.views import conflicts
 from app.views.forms import LoginForm, PasswordForm, ProfileForm, RegistrationForm
 from app.views.pages import Page, has_access, notice
 
@@ -102,13 +103,20 @@ class ProfilePages(Page):
     def index(self) -> ResponseReturnValue:
         """Change name, address and time zone."""
         form = ProfileForm(obj=viewer())
-        if not form.validate_on_submit():
-            return self.both(form, PasswordForm(formdata=None), 400 if form.is_submitted() else 200)
-        facts = {name: value for name, value in form.data.items() if name != "csrf_token"}
+        if request.method == "GET":
+            conflicts.remember(form)
+            return self.both(form, PasswordForm(formdata=None), 200)
+        conflicts.resolve(form, viewer())
+        if not form.validate():
+            return self.both(form, PasswordForm(formdata=None), 400)
+        facts = {name: value for name, value in form.data.items() if name not in ("csrf_token", "shown")}
         try:
+            conflicts.check(form, viewer())
             users_accounts.update_profile(viewer(), **facts)
         except AppError as error:
             form.form_errors.append(error.message)
+            if isinstance(error, Stale):
+                conflicts.compare(form, viewer())
             return self.both(form, PasswordForm(formdata=None), error.status)
         notice("Your profile is saved.")
         return redirect(url_for(".index"))
@@ -120,6 +128,7 @@ class ProfilePages(Page):
     def password(self) -> ResponseReturnValue:
         """Change one's own password; all other sessions end."""
         form, profile = PasswordForm(), ProfileForm(formdata=None, obj=viewer())
+        conflicts.remember(profile)
         if not form.validate():
             return self.both(profile, form, 400)
         try:

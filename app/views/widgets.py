@@ -41,6 +41,7 @@ class UploadField(Field):
 
     def __init__(self, label: str = "", ui: str = "site", **kwargs: Any) -> None:
         super().__init__(label, widget=Skin("upload.html", ui), **kwargs)
+        self.changes = ""  # which files somebody else added or removed meanwhile
         self.current: list[Attachment] = []
         self.waiting: list[Attachment] = []
         self.data = attachments.Files()

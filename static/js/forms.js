@@ -30,3 +30,9 @@ document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   for (const menu of document.querySelectorAll(".topbar-user[open]")) { menu.open = false; menu.querySelector("summary").focus(); }
 });
+
+// who edits their own text of a stale form means to keep it
+document.addEventListener("input", (event) => {
+  const mine = event.target.closest("[data-mine]");
+  if (mine && event.target.type !== "radio") mine.querySelector("input[type=radio]").checked = true;
+});

@@ -12,8 +12,13 @@ for (const form of document.querySelectorAll("form[data-tick]")) {
         method: "POST", body: new FormData(form), headers: { Accept: "application/json" }, redirect: "manual",
       });
       if (!answer.ok) throw new Error(String(answer.status));
-      const { complete } = await answer.json();
-      form.closest("[data-todo]").classList.toggle("complete", complete);
+      const { complete, version, title } = await answer.json();
+      const row = form.closest("[data-todo]");
+      row.classList.toggle("complete", complete);
+      row.querySelector(".todo-title").textContent = title; // somebody may have changed it meanwhile
+      for (const field of row.querySelectorAll("input[name=version]")) field.value = version;
+      const choose = row.querySelector("input.choose");
+      choose.value = `${choose.value.split(":")[0]}:${version}`;
       button.setAttribute("aria-pressed", String(complete));
       form.elements.complete.value = complete ? "0" : "1";
       delete form.dataset.busy;

@@ -38,7 +38,8 @@ def test_saying_it_twice_changes_nothing_the_second_time(login, cast):
 def test_script_gets_the_new_state_as_json(login, cast):
     todo = create_todo(cast.alice)
     answer = login("alice").send(f"/todos/{todo.id}/complete", {"complete": 1}, headers={"Accept": "application/json"})
-    assert answer.json == {"complete": True, "message": "Completed “Water the plants”."}
+    facts = {"complete": True, "version": 2, "title": "Water the plants"}
+    assert answer.json == facts | {"message": "Completed “Water the plants”."}
 
 
 def test_script_of_a_stranger_gets_a_problem_as_json(login, cast):

@@ -95,11 +95,3 @@ def test_restoring_what_is_not_deleted_changes_nothing(login, cast):
     todo = create_todo(cast.alice)
     login("alice").send("/trash", {"id": todo.id})
     assert fresh(todo).version == 1
-
-
-def test_open_form_of_a_deleted_todo_cannot_be_saved(login, cast):
-    todo = create_todo(cast.alice)
-    client = login("alice")
-    client.send(f"/todos/{todo.id}/delete")
-    assert client.send(f"/todos/{todo.id}", {"title": "Late", "priority": 2, "version": 1}).status_code == 404
-    assert fresh(todo).title == "Water the plants"

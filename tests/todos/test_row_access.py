@@ -86,11 +86,11 @@ def test_viewer_changes_not_even_what_is_assigned_to_them(login, cast, path):
 
 
 @pytest.mark.parametrize("path", FORMS)
-def test_nobody_finds_a_deleted_todo(login, cast, path):
+def test_nobody_changes_a_deleted_todo(login, cast, path):
     todo = create_todo(cast.alice, deleted_at=utcnow())
     before = state(todo)
     for name in ("alice", "max", "ada"):
-        assert send(login(name), path, todo).status_code == 404
+        assert send(login(name), path, todo).status_code == (409 if path == "/todos/{0}" else 404)
     assert state(todo) == before
 
 
