@@ -10,7 +10,19 @@ from zlib import crc32
 
 from dotenv import dotenv_values, find_dotenv
 
-from config_readers import choice, database_uri, prefix, redis_url, secret_key, switch, text, whole, words
+from config_readers import (
+    choice,
+    database_uri,
+    prefix,
+    redis_url,
+    secret_key,
+    smtp_url,
+    switch,
+    text,
+    web_address,
+    whole,
+    words,
+)
 
 ROOT = Path(__file__).resolve().parent
 ENVIRONMENTS = ("production", "development", "test")
@@ -91,6 +103,16 @@ class Config:
     UPLOAD_TYPES: tuple[str, ...] = setting(
         words(*UPLOAD_TYPES), "Types of files that may be attached, found in their content", ",".join(UPLOAD_TYPES)
     )
+    SMTP_URL: str = setting(
+        smtp_url,
+        "Mail server: `smtp+starttls://USER:PASSWORD@HOST:587`, `smtps://` or `smtp://`; empty: no mails",
+        "",
+        secret=True,
+    )
+    MAIL_FROM: str = setting(text, "Sender of mails, such as `Todos <todos@example.org>`; needed for mails", "")
+    PUBLIC_URL: str = setting(
+        web_address, "Address of this site with its prefix, as it stands in mails; needed for mails", ""
+    )
     TRASH_DAYS: int = setting(whole(1, 3650), "Days after which deleted todos are purged from the trash", "30")
 
     @classmethod
@@ -107,6 +129,9 @@ class Config:
         values = {f.name: _value(f.name, f.metadata["setting"], given, lenient, problems) for f in fields(cls)}
         if not lenient and values["SECRET_KEY"] == DEVELOPMENT_KEY:
             problems.append("SECRET_KEY is the development key: make your own")
+        if values["SMTP_URL"]:
+            missing = [name for name in ("MAIL_FROM", "PUBLIC_URL") if not values[name]]
+            problems.extend(f"{name} is missing: SMTP_URL is given, and mails need it" for name in missing)
         if environ is None and not lenient and (taken := taken_by_flask()):
             problems.append(f".env is for development: remove it, or set FLASK_SKIP_DOTENV=1, or `flask` reads {taken}")
         if problems:

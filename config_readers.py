@@ -82,3 +82,17 @@ def secret_key(value: str) -> str:
     if len(value.strip()) < 32:
         raise ValueError("use at least 32 characters: python -c 'import secrets; print(secrets.token_hex(32))'")
     return value.strip()
+
+
+def smtp_url(value: str) -> str:
+    """Check the address of a mail server; empty for none."""
+    if value.strip() and not re.match(r"(smtp|smtps|smtp\+starttls)://[^/]+$", value.strip()):
+        raise ValueError("use smtp+starttls://USER:PASSWORD@HOST:587, smtps://USER:PASSWORD@HOST:465 or smtp://HOST:25")
+    return value.strip()
+
+
+def web_address(value: str) -> str:
+    """Check an address that stands in mails; empty for none."""
+    if value.strip() and not re.match(r"https?://[^/\s]+(/\S*)?$", value.strip()):
+        raise ValueError("use https://HOST or https://HOST/PREFIX")
+    return value.strip().rstrip("/")

@@ -57,6 +57,8 @@ PUBLIC_ENDPOINTS = {
     "SessionApi.refresh",
     "health.alive",
     "health.ready",
+    "mail.ask",
+    "mail.stop",
 }
 
 

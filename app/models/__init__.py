@@ -9,6 +9,7 @@ from app.models.attachments import Attachment, AttachmentChunk
 from app.models.audit import AuditEntry, AuditPerson, AuditPurge
 from app.models.comments import Comment, comment_mentions
 from app.models.jobs import Job
+from app.models.mornings import MorningMail
 from app.models.notifications import Notification
 from app.models.tags import Tag, todo_tags
 from app.models.todos import Todo, todo_assignees
@@ -24,6 +25,7 @@ __all__ = [
     "Comment",
     "EndedSession",
     "Job",
+    "MorningMail",
     "Notification",
     "Tag",
     "Todo",

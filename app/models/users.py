@@ -14,6 +14,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import UtcDateTime
 
+MAILS = ("digest", "due", "none")  # each morning; only when something is due; never
+
 
 def new_stamp() -> str:
     """Return a random session stamp; a session that carries another one has ended."""
@@ -29,6 +31,7 @@ User.get_id = session_id
 User.time_zone = mapped_column(String(64), nullable=False, default="UTC")
 User.language = mapped_column(String(8), nullable=False, default="en")
 User.session_stamp = mapped_column(String(32), nullable=False, default=new_stamp)
+User.mail = mapped_column(String(8), nullable=False, default="digest", server_default="digest")  # of MAILS
 User.locked_until = mapped_column(UtcDateTime, nullable=True)
 
 
@@ -41,4 +44,4 @@ class EndedSession(Model):
     ended_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, index=True)
 
 
-__all__ = ["EndedSession", "User", "new_stamp"]
+__all__ = ["MAILS", "EndedSession", "User", "new_stamp"]

@@ -95,7 +95,7 @@ def user_events(values: Values) -> list[Event]:
         found.append(("roles_changed", values.keys() & {"roles", "groups"}))
     if "session_stamp" in values and not found:
         found.append(("sessions_ended", ()))
-    facts = values.keys() & {"username", "first_name", "last_name", "email", "time_zone"}
+    facts = values.keys() & {"username", "first_name", "last_name", "email", "time_zone", "mail"}
     return found + ([("changed", facts)] if facts else [])
 
 
@@ -124,7 +124,17 @@ AUDITED = {
         "user",
         kind="security",
         named=(
-            *("username", "first_name", "last_name", "email", "time_zone", "active", "password", "session_stamp"),
+            *(
+                "username",
+                "first_name",
+                "last_name",
+                "email",
+                "time_zone",
+                "mail",
+                "active",
+                "password",
+                "session_stamp",
+            ),
             *("login_count", "fail_login_count", "locked_until"),
         ),
         actor="id",
@@ -185,6 +195,7 @@ EXEMPT = {
     "ab_api_key": "not used",
     **dict.fromkeys(("undo_steps", "undo_rows", "undo_assignees"), "copies of a day, to take an action back"),
     "comment_mentions": "follow from the text of comments",
+    "morning_mails": "say which mails left",
     "notifications": "tell of what other entries are about",
 }
 # people's names, which the trail keeps in a table of its own so that they can be replaced

@@ -3,7 +3,7 @@
 from flask import current_app
 
 from app.services import attachments, audit, comments, trash, undo, users_accounts
-from app.tasks import broker, runner
+from app.tasks import broker, runner, users
 
 UNSAVED_HOURS = 24
 LONGEST_SESSION_HOURS = 2160  # what SESSION_HOURS can be at most
@@ -36,6 +36,7 @@ SCHEDULE: broker.Schedule = {
     "attachments.sweep_unsaved": (3600, sweep_unsaved),
     "trash.purge": (3600, purge_trash),
     "undo.sweep": (3600, undo.sweep),
+    "users.greet": (900, users.greet),
     "users.sweep_sessions": (3600, sweep_sessions),
     "audit.purge": (3600, purge_audit),
 }

@@ -11,6 +11,7 @@ from app.views.api_keys import ApiKeyPages
 from app.views.attachments import AttachmentPages
 from app.views.comments import CommentPages
 from app.views.jobs import JobAdmin, JobPages
+from app.views.mail import mail_pages
 from app.views.notifications import NotificationPages
 from app.views.pages import Index, health_pages
 from app.views.rows import IdConverter
@@ -59,3 +60,4 @@ def register_views(app: Flask, appbuilder: Any) -> None:
         appbuilder.add_api(api)
     appbuilder.add_view_no_menu(SwaggerView)
     app.register_blueprint(health_pages)
+    app.register_blueprint(mail_pages)

@@ -104,6 +104,13 @@ class LoginForm(FlaskForm):
 USERNAME = Regexp(r"^[\w.@+-]+$", message="Use letters, digits and . @ + - _ only.")
 
 
+MAIL_CHOICES = [
+    SelectChoice("digest", "Each morning, what is due today and soon"),
+    SelectChoice("due", "Only when something is due or overdue"),
+    SelectChoice("none", "No mails"),
+]
+
+
 class FactsForm(FlaskForm):
     """What people say about themselves."""
 
@@ -130,6 +137,7 @@ class FactsForm(FlaskForm):
 class ProfileForm(FactsForm):
     """One's own facts, to be changed."""
 
+    mail = SelectField("Mail", choices=MAIL_CHOICES)
     shown = CarriedField()
 
 

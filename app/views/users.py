@@ -12,7 +12,7 @@ from app.errors import AppError, NotFound, Stale
 from app.extensions import limiter
 from app.models.users import User
 from app.security import safe_target, viewer
-from app.services import todos_lists, users, users_accounts
+from app.services import mail, todos_lists, users, users_accounts
 from app.views import conflicts
 from app.views.forms import LoginForm, PasswordForm, ProfileForm, RegistrationForm
 from app.views.pages import Page, has_access, notice
@@ -142,7 +142,7 @@ class ProfilePages(Page):
 
     def both(self, form: ProfileForm, password_form: PasswordForm, status: int) -> ResponseReturnValue:
         """Render the page with its two forms."""
-        return self.page("profile", status, form=form, password_form=password_form)
+        return self.page("profile", status, form=form, password_form=password_form, mails=mail.is_configured())
 
 
 class PersonPages(Page):
