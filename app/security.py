@@ -39,7 +39,8 @@ ROLES: dict[str, dict[str, str] | None] = {
         "Job": "list show cancel see_all cancel_all",
         "User": "list show",
         "Tag": "lookup create list add edit delete merge",
-        "menu": "Todos Trash People Tags",
+        "Audit": "list show",  # what was done to todos; sign-ins, roles and jobs are see_all
+        "menu": "Todos Trash People Tags Audit",
     },
     "Member": MEMBER,
     "Viewer": MEMBER
@@ -47,7 +48,7 @@ ROLES: dict[str, dict[str, str] | None] = {
     "Public": {},
 }
 # rights that a service checks and no view declares by its methods
-FURTHER = {"Todo": "see_all change_all", "Job": "see_all cancel_all", "Tag": "create"}
+FURTHER = {"Todo": "see_all change_all", "Job": "see_all cancel_all", "Tag": "create", "Audit": "see_all"}
 PUBLIC_ENDPOINTS = {
     "static",
     "appbuilder.static",

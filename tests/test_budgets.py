@@ -9,7 +9,7 @@ from sqlalchemy import insert, select
 
 from app.db import utcnow
 from app.extensions import db
-from app.models import Attachment, Comment, Job, Tag, Todo, User, todo_assignees, todo_tags
+from app.models import Attachment, AuditEntry, Comment, Job, Tag, Todo, User, todo_assignees, todo_tags
 from tests.conftest import count_queries
 from tests.factories import HASH, create_attachment, create_comment, create_job, create_tag, create_todo
 
@@ -57,6 +57,9 @@ BUDGET = {
     "/admin/roles/edit/{role}": 4,
     "/admin/permissions/list/": 3,
     "/admin/jobs/list/": 3,
+    "/admin/audit/list/": 4,
+    "/admin/audit/list/?who=command&entity=todo": 4,
+    "/admin/audit/show/{entry}": 3,
     "/api/v1/todos/": 4,
 }
 
@@ -119,6 +122,7 @@ def places(cast):
     job = create_job(cast.ada, "succeeded")
     role = db.session.scalar(select(Role.id).where(Role.name == "Viewer"))
     tags["trashed"] = create_todo(cast.ada, "Deleted", deleted_at=utcnow()).id
+    tags["entry"] = db.session.scalar(select(AuditEntry.id).filter_by(todo_id=todo.id).limit(1))
     return {"todo": todo.id, "file": file.id, "job": job.id, "user": cast.bob.id, "role": role} | tags | comments
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import delete, select
 from app.cli import sync as sync_command
 from app.db import transaction, utcnow
 from app.extensions import db
-from app.models import ApiKey, AttachmentChunk, Todo
+from app.models import ApiKey, AttachmentChunk, AuditEntry, Todo
 from app.security import FURTHER, PUBLIC_ENDPOINTS, ROLES, declared, grants, role_grants
 from app.services import digests, permissions, undo
 from tests.conftest import count_queries
@@ -59,6 +59,9 @@ ANSWERS = {
     "ApiKeyPages.revoke POST": LOGIN + "404 302 404 404 404",
     "AttachmentPages.index GET": SEES,
     "AttachmentPages.thumbnail GET": SEES,
+    "AuditAdmin.export POST": ADMIN_DOES,
+    "AuditAdmin.list GET": PEOPLE,
+    "AuditAdmin.show GET": PEOPLE,
     "CommentPages.add POST": LOGIN + "404 302 403 302 302",
     "CommentPages.delete POST": OWN_COMMENT,
     "CommentPages.edit GET": LOGIN + "404 200 403 403 403",
@@ -181,6 +184,7 @@ def make_world(cast):
             done.complete = True
         rows = {"todo": row, "trashed": trashed, "file": file, "tags": tags, "role": role}
         rows |= {"job": create_job(cast.alice), "comment": comment, "gone_comment": gone}
+        rows["entry"] = db.session.scalar(select(AuditEntry).filter_by(todo_id=row.id).limit(1))
         return SimpleNamespace(**rows, alice=cast.alice, key=key, step_id=step_id)
 
     return make
@@ -189,7 +193,8 @@ def make_world(cast):
 def address(app: Any, endpoint: str, world: SimpleNamespace) -> str:
     """Return the address of a route that names Alice's things."""
     view = endpoint.split(".")[0]
-    pk = {"TodoAdmin": world.todo, "UserAdmin": world.alice, "RoleAdmin": world.role, "JobAdmin": world.job}
+    pk = {"TodoAdmin": world.todo, "UserAdmin": world.alice, "RoleAdmin": world.role}
+    pk |= {"JobAdmin": world.job, "AuditAdmin": world.entry}
     pk["TagAdmin"] = world.tags[0]
     pk["TrashAdmin"] = world.trashed
     names = {"UserAdmin": "set_password", "RoleAdmin": "copy", "TagAdmin": "delete_chosen", "TrashAdmin": "restore"}

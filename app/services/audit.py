@@ -11,9 +11,9 @@ from app.models.audit import AuditEntry, AuditPurge
 from app.models.todos import Todo
 from app.services import audit_write
 from app.services.audit_rules import AUDITED
-from app.services.audit_write import Origin, operator, origin
+from app.services.audit_write import Origin, acting, origin
 
-__all__ = ["Origin", "as_of", "note", "open_for_purge", "operator", "origin", "purge"]
+__all__ = ["Origin", "acting", "as_of", "note", "open_for_purge", "origin", "purge"]
 
 PURGE_SIZE = 5000
 

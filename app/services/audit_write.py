@@ -1,6 +1,7 @@
 """The entries of one transaction: folded to one for each row and action, and written at its end."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date
@@ -41,6 +42,16 @@ def operator() -> str:
 
 
 origin: ContextVar[Origin | None] = ContextVar("origin", default=None)
+
+
+@contextmanager
+def acting(here: Origin) -> Iterator[None]:
+    """Name who acts in all entries of the block."""
+    token = origin.set(here)
+    try:
+        yield
+    finally:
+        origin.reset(token)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Todos as CSV that spreadsheets read without executing it."""
+"""CSV that spreadsheets read without executing it."""
 
 import csv
 import io
@@ -52,7 +52,7 @@ def rows(viewer: User, ids: Sequence[int]) -> Iterable[list[str]]:
         .order_by(Todo.id)
     )
     for todo in db.session.scalars(statement.execution_options(populate_existing=True)):
-        yield [safe_cell(cell) for cell in _cells(todo)]
+        yield _cells(todo)
         db.session.expunge(todo)
 
 
@@ -76,13 +76,14 @@ def _cells(todo: Todo) -> list[str]:
 class CsvFile:
     """A CSV file that grows on disk until it is kept in the database."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "todos", columns: Sequence[str] = COLUMNS) -> None:
         self.count = 0
+        self._name = name
         self._bytes = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115, closed by __exit__
         # Excel takes UTF-8 for what it is only with the byte order mark
         self._text = io.TextIOWrapper(self._bytes, "utf-8-sig", newline="")
         self._writer = csv.writer(self._text)
-        self._writer.writerow(COLUMNS)
+        self._writer.writerow(columns)
 
     def __enter__(self) -> "CsvFile":
         return self
@@ -91,15 +92,15 @@ class CsvFile:
         self._text.close()
 
     def write(self, cells: Iterable[list[str]]) -> None:
-        """Add rows."""
+        """Add rows, so that a spreadsheet executes nothing of them."""
         for row in cells:
-            self._writer.writerow(row)
+            self._writer.writerow(map(safe_cell, row))
             self.count += 1
 
     def keep(self, job_id: int, owner_id: int) -> int:
         """Store the file as the job's result within the present transaction and return the attachment's id."""
         self._text.flush()
         self._bytes.seek(0)
-        name = f"todos-{utcnow():%Y-%m-%d}.csv"
+        name = f"{self._name}-{utcnow():%Y-%m-%d}.csv"
         stored: Any = attachments.store(self._bytes, name, "text/csv", uploader_id=owner_id, job_id=job_id)  # type: ignore[arg-type]
         return int(stored.id)

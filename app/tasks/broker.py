@@ -73,8 +73,8 @@ def _in_context(app: Flask, function: Callable[..., Any]) -> Callable[..., None]
     """Return the function as it runs in a worker: with the application, its log lines naming the job."""
 
     def task(*args: Any) -> None:
-        audit.origin.set(audit.Origin(job_id=args[0]) if args else audit.Origin(program="schedule"))
-        with app.app_context(), logs.about(f"job-{args[0]}" if args else "schedule"):
+        about = f"job-{args[0]}" if args else "schedule"
+        with app.app_context(), logs.about(about), audit.acting(audit.Origin(program="schedule")):
             function(*args)
 
     return task
@@ -99,8 +99,7 @@ def _connect_signals(app: Flask) -> None:
 
 def _sweep_at_start(app: Flask, **_: Any) -> None:
     """Take up what was left while no worker ran."""
-    audit.origin.set(audit.Origin(program="schedule"))
-    with app.app_context():
+    with app.app_context(), audit.acting(audit.Origin(program="schedule")):
         sweep()
 
 

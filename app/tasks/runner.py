@@ -67,16 +67,16 @@ def send(row: Job) -> bool:
 
 def execute(job_id: int) -> None:
     """Run a job if it can be claimed; a doubled, late or unknown message does nothing."""
-    row = jobs.claim(job_id)
+    with audit.acting(audit.Origin(job_id=job_id)):
+        row = jobs.claim(job_id)
     if row is None:
         log.info("job %s is not to be had", job_id)
         return
     told = row.name in REGISTRY and REGISTRY[row.name].told
     run = Run(row.id, row.attempt, load_user(row.owner_id) if row.owner_id else None, row.progress_done, told)
-    audit.origin.set(audit.Origin(lambda: row.owner_id, job_id=row.id))
     log.info("job %s %s starts, attempt %s", row.id, row.name, row.attempt)
     try:
-        with _heartbeat(run):
+        with _heartbeat(run), audit.acting(audit.Origin(lambda: row.owner_id, job_id=row.id)):
             _end(run, *_outcome(run, row))
     except jobs.Superseded:
         log.warning("job %s was taken over by another worker", job_id)

@@ -9,6 +9,7 @@ from app.views import filters, widgets
 from app.views.api import APIS, SwaggerView
 from app.views.api_keys import ApiKeyPages
 from app.views.attachments import AttachmentPages
+from app.views.audit import AuditAdmin
 from app.views.comments import CommentPages
 from app.views.jobs import JobAdmin, JobPages
 from app.views.mail import mail_pages
@@ -36,6 +37,7 @@ ADMIN = (
     (TrashAdmin, "Trash"),
     (UserAdmin, "People"),
     (JobAdmin, "Jobs"),
+    (AuditAdmin, "Audit"),
     (RoleAdmin, "Roles"),
     (PermissionAdmin, "Permissions"),
 )

@@ -95,6 +95,11 @@ class RowView(History, Editing):
         """Return the expression of the one-box search, or None for a list without one."""
         return None
 
+    def narrowing(self) -> Any:
+        """Return the expression that the address asks for beside FAB's filters, or None."""
+        query = request.args.get("q", "").strip()
+        return self.matching(query) if query else None
+
     @before_request
     def check_arguments(self) -> None:
         """Refuse arguments that FAB would let fail or would pass on to the database."""
@@ -102,8 +107,7 @@ class RowView(History, Editing):
 
     def _get_list_widget(self, filters: Any, **kwargs: Any) -> Any:
         """Add the one-box search to the filters of the list."""
-        query = request.args.get("q", "").strip()
-        if query and (expression := self.matching(query)) is not None:
+        if (expression := self.narrowing()) is not None:
             filters = copy.copy(filters)
             filters.filters, filters.values = list(filters.filters), list(filters.values)
             filters.add_filter("id", Matching, expression)

@@ -19,22 +19,6 @@ def entries(*actions: str, **columns) -> list[AuditEntry]:
     return [one for one in db.session.scalars(statement) if not actions or one.action in actions]
 
 
-@pytest.fixture
-def since(cast):
-    """Returns a function that returns the entries which are newer than its last call."""
-    seen = [0]
-
-    def newer(**columns) -> list[AuditEntry]:
-        db.session.rollback()
-        statement = select(AuditEntry).filter_by(**columns).where(AuditEntry.id > seen[0]).order_by(AuditEntry.id)
-        found = list(db.session.scalars(statement))
-        seen[0] = db.session.scalar(select(AuditEntry.id).order_by(AuditEntry.id.desc()).limit(1)) or 0
-        return found
-
-    newer()
-    return newer
-
-
 def test_new_row_leaves_one_entry_with_its_values(cast, since):
     todo = create_todo(cast.alice, due_on=date(2030, 1, 1), assignees=[cast.bob])
     (entry,) = since()

@@ -173,7 +173,11 @@ def test_every_door_hides_the_trash(app, login, cast, name):
         todo.deleted_at = deleted_at
         db.session.commit()
         for rule in app.url_map.iter_rules():
-            if "GET" not in rule.methods or rule.endpoint.startswith("Trash") or rule.arguments - set(values):
+            if (
+                "GET" not in rule.methods
+                or rule.endpoint.startswith(("Trash", "Audit"))
+                or rule.arguments - set(values)
+            ):
                 continue
             path = adapter.build(rule.endpoint, {argument: values[argument] for argument in rule.arguments})
             answer = client.get(path if "/api/" in path else f"{path}?q=shredded&scope=all", buffered=True)

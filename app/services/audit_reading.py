@@ -1,0 +1,112 @@
+"""Reading the audit trail: who may, what is found, and the names of what its entries know by number."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask_appbuilder.security.sqla.models import Group, Permission, PermissionView, Role, ViewMenu
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select, true, union_all
+
+from app.extensions import db
+from app.models.audit import AuditEntry, AuditPerson
+from app.models.tags import Tag
+from app.models.users import User
+from app.services.audit_sentences import NUMBERED, Names
+from app.services.permissions import can
+
+_right = Permission.name + " on " + ViewMenu.name
+_NAMES: dict[str, tuple[Any, Any]] = {
+    # what is known by number -> its number, its name
+    "person": (AuditPerson.user_id, AuditPerson.name),
+    "tag": (Tag.id, Tag.name),
+    "role": (Role.id, Role.name),
+    "group": (Group.id, Group.name),
+    "right": (PermissionView.id, _right),
+}
+
+
+def visible_to(viewer: User) -> ColumnElement[bool]:
+    """Select the entries that the viewer may read: all, or those about todos and what belongs to them."""
+    return true() if can(viewer, "can_see_all", "Audit") else AuditEntry.kind == "data"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a list of entries shows; empty means any."""
+
+    who: str = ""
+    kind: str = ""
+    action: str = ""
+    entity: str = ""
+    row_id: int | None = None
+    since: date | None = None
+    until: date | None = None
+    time_zone: str = "UTC"
+
+
+def matching(wanted: Wanted) -> ColumnElement[bool]:
+    """Select the entries that are wanted."""
+    columns = {name: getattr(wanted, name) for name in ("kind", "action", "entity", "row_id")}
+    found = [getattr(AuditEntry, name) == value for name, value in columns.items() if value]
+    if wanted.who:
+        found.append(_by(wanted.who))
+    zone = ZoneInfo(wanted.time_zone)
+    if wanted.since:
+        found.append(AuditEntry.at >= datetime.combine(wanted.since, time(), zone))
+    if wanted.until and wanted.until < date.max:
+        found.append(AuditEntry.at < datetime.combine(wanted.until + timedelta(days=1), time(), zone))
+    return and_(true(), *found)
+
+
+def _by(text: str) -> ColumnElement[bool]:
+    """Select what somebody did whose name or username contains the text literally, or a program of such a name."""
+    people = select(AuditPerson.user_id).where(AuditPerson.name.icontains(text, autoescape=True))
+    users = select(User.id).where(User.username.icontains(text, autoescape=True))
+    program = AuditEntry.program.icontains(text, autoescape=True)
+    return or_(AuditEntry.actor_id.in_(people), AuditEntry.actor_id.in_(users), program)
+
+
+def of_todo(todo_id: int, before: datetime | None, limit: int) -> list[AuditEntry]:
+    """Return the latest changes of a todo, or those before an instant, newest first."""
+    statement = select(AuditEntry).where(AuditEntry.todo_id == todo_id, AuditEntry.entity == "todo")
+    if before is not None:
+        statement = statement.where(AuditEntry.at < before)
+    return list(db.session.scalars(statement.order_by(AuditEntry.id.desc()).limit(limit)))
+
+
+def names(entries: Iterable[AuditEntry]) -> Names:
+    """Return the names of all that the entries know by number, in one statement."""
+    ids: dict[str, set[int]] = {}
+    for entry in entries:
+        ids.setdefault("person", set()).add(entry.actor_id or 0)
+        if entry.entity == "user":
+            ids["person"].add(entry.row_id or 0)
+        for field, values in entry.changes.items():
+            if field in NUMBERED and values:
+                flat = [one for side in values for one in (side if isinstance(side, list) else [side])]
+                ids.setdefault(NUMBERED[field], set()).update(one for one in flat if one is not None)
+    parts = []
+    for kind, wanted in ids.items():
+        key, name = _NAMES[kind]
+        part = select(literal(kind), key, name).where(key.in_(wanted))
+        joined = part.select_from(PermissionView).join(Permission).join(ViewMenu) if kind == "right" else part
+        parts.append(joined)
+    if not parts:
+        return {}
+    return {(kind, pk): name for kind, pk, name in db.session.execute(union_all(*parts))}
+
+
+def bounds(viewer: User, wanted: Wanted) -> range:
+    """Return a range of ids that holds all entries which are wanted and visible."""
+    both = select(func.min(AuditEntry.id), func.max(AuditEntry.id)).where(visible_to(viewer), matching(wanted))
+    first, last = db.session.execute(both).one()
+    return range(first, last + 1) if first is not None else range(0)
+
+
+def between(viewer: User, wanted: Wanted, ids: Sequence[int]) -> list[AuditEntry]:
+    """Return the wanted and visible entries from the first to the last of some ids."""
+    within = AuditEntry.id.between(ids[0], ids[-1])
+    statement = select(AuditEntry).where(visible_to(viewer), matching(wanted), within).order_by(AuditEntry.id)
+    return list(db.session.scalars(statement))
