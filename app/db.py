@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import DateTime, Dialect, event
+from sqlalchemy import DateTime, Dialect, String, event
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 from app.extensions import db
@@ -44,6 +46,23 @@ class Timestamps:
 
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, onupdate=utcnow)
+
+
+class folded(FunctionElement[str]):
+    """A text in lower case: SQLite's own lower() knows the letters of ASCII only."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(folded)
+def _lower(element: folded, compiler: Any, **kwargs: Any) -> str:
+    return f"lower({compiler.process(element.clauses, **kwargs)})"
+
+
+@compiles(folded, "sqlite")
+def _fold(element: folded, compiler: Any, **kwargs: Any) -> str:
+    return f"fold({compiler.process(element.clauses, **kwargs)})"
 
 
 @contextmanager
@@ -106,7 +125,8 @@ def init_app(app: Flask) -> None:
 
 
 def _set_sqlite_pragmas(connection: Any, _record: Any) -> None:
-    """Enforce foreign keys and let readers go on while somebody writes."""
+    """Enforce foreign keys, let readers go on while somebody writes, and teach it all letters."""
     if isinstance(connection, sqlite3.Connection):
         for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=NORMAL"):
             connection.execute(f"PRAGMA {pragma}")
+        connection.create_function("fold", 1, lambda text: text and text.lower(), deterministic=True)

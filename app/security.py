@@ -28,6 +28,7 @@ MEMBER = {
     "ApiKey": "list add delete",
     "Tag": "lookup create",
     "Comment": "add edit delete",
+    "SavedFilter": "edit",
     "SwaggerView": "show",
     "OpenApi": "get",
 }

@@ -11,7 +11,7 @@ from werkzeug.security import generate_password_hash
 
 from app.db import transaction, utcnow
 from app.extensions import db
-from app.models import ApiKey, Attachment, AttachmentChunk, Comment, Job, Tag, Todo, User
+from app.models import ApiKey, Attachment, AttachmentChunk, Comment, Job, SavedFilter, Tag, Todo, User
 from app.services import api_keys
 
 PASSWORD = "plain horse battery staple"
@@ -48,6 +48,11 @@ def create_tag(name: str = "home", *todos: Todo, colour: str = "green") -> Tag:
 def create_comment(todo: Todo, author: User, body: str = "Which plants?", **fields: Any) -> Comment:
     """Add a comment."""
     return _added(Comment(todo=todo, author=author, body=body, **fields))
+
+
+def create_filter(owner: User, name: str = "Late", query: str = "show=overdue") -> SavedFilter:
+    """Add a named filter."""
+    return _added(SavedFilter(owner_id=owner.id, name=name, query=query))
 
 
 def create_attachment(

@@ -15,13 +15,16 @@ from tests.factories import HASH, create_attachment, create_comment, create_job,
 
 # page -> statements, signing in and permissions included
 BUDGET = {
-    "/todos": 4,
-    "/todos?scope=all": 4,
-    "/todos?state=done": 4,
-    "/todos?q=number": 4,
+    "/todos": 5,
+    "/todos?scope=all": 5,
+    "/todos?show=done": 5,
+    "/todos?q=number": 5,
+    "/todos?show=any": 5,
+    "/todos?show=overdue&scope=all": 3,
+    "/filters": 2,
     "/todos/{todo}": 6,
     "/comments/{comment}": 2,
-    "/todos?tag=home": 4,
+    "/todos?tag=home": 5,
     "/tags/lookup?q=h": 2,
     "/trash": 3,
     "/trash?scope=all": 3,
@@ -44,6 +47,7 @@ BUDGET = {
     "/admin/todos/show/{todo}": 5,
     "/admin/todos/edit/{todo}": 6,
     "/admin/todos/add": 1,
+    "/admin/todos/list/?show=upcoming": 6,
     "/admin/tags/list/": 3,
     "/admin/tags/edit/{tag}": 2,
     "/admin/tags/merge?id={tag}&id={other}": 2,
@@ -154,7 +158,7 @@ def test_pages_cost_the_same_with_300_rows_and_500_permissions(login, places, ca
 def test_members_pages_cost_no_more(login, cast, places):
     fill(cast.alice, 30)
     client = login("alice")
-    for path in ("/todos", "/todos?state=done", "/users", "/jobs"):
+    for path in ("/todos", "/todos?show=done", "/users", "/jobs"):
         client.get(path)
         with count_queries() as statements:
             client.get(path)

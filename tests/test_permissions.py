@@ -24,6 +24,7 @@ from tests.factories import (
     PNG,
     create_attachment,
     create_comment,
+    create_filter,
     create_job,
     create_key,
     create_tag,
@@ -46,6 +47,7 @@ TRASH = LOGIN + "200 200 403 200 200"
 RESTORES = LOGIN + "404 200 403 200 200"
 PEOPLE = LOGIN + "403 403 403 200 200"
 OWN_COMMENT = LOGIN + "404 302 403 403 403"
+OWN_FILTER = LOGIN + "404 302 404 404 404"
 MANAGES = LOGIN + "403 403 403 302 302"
 OPEN = "200 200 200 200 200 200 200"
 ANSWERS = {
@@ -67,6 +69,10 @@ ANSWERS = {
     "CommentPages.edit GET": LOGIN + "404 200 403 403 403",
     "CommentPages.edit POST": OWN_COMMENT,
     "CommentPages.restore POST": OWN_COMMENT,
+    "FilterPages.add POST": AWAY,
+    "FilterPages.delete POST": OWN_FILTER,
+    "FilterPages.index GET": EVERYBODY,
+    "FilterPages.rename POST": OWN_FILTER,
     "Index.index GET": AWAY,
     "JobAdmin.list GET": EVERYBODY,
     "JobAdmin.show GET": OWN_JOB,
@@ -85,6 +91,7 @@ ANSWERS = {
     "PersonPages.show GET": EVERYBODY,
     "ProfilePages.index GET": EVERYBODY,
     "ProfilePages.index POST": LOGIN + "400 400 400 400 400",
+    "ProfilePages.time_zone POST": EVERYBODY,
     "ProfilePages.password POST": LOGIN + "400 400 400 400 400",
     "RoleAdmin.action POST": ADMIN_DOES,
     "RoleAdmin.action_post POST": ADMIN_DOES,
@@ -185,6 +192,7 @@ def make_world(cast):
         rows = {"todo": row, "trashed": trashed, "file": file, "tags": tags, "role": role}
         rows |= {"job": create_job(cast.alice), "comment": comment, "gone_comment": gone}
         rows["entry"] = db.session.scalar(select(AuditEntry).filter_by(todo_id=row.id).limit(1))
+        rows["filter"] = create_filter(cast.alice, f"Filter {row.id}")
         return SimpleNamespace(**rows, alice=cast.alice, key=key, step_id=step_id)
 
     return make
@@ -203,6 +211,7 @@ def address(app: Any, endpoint: str, world: SimpleNamespace) -> str:
         "file_id": world.file.id,
         "job_id": world.job.id,
         "key_id": world.key.id,
+        "filter_id": world.filter.id,
         "comment_id": (world.gone_comment if endpoint == "CommentPages.restore" else world.comment).id,
         "user_id": world.alice.id,
         "token": digests.token_of(world.alice),
@@ -227,6 +236,9 @@ def body(endpoint: str, world: SimpleNamespace) -> dict[str, Any]:
     person = {"username": alice.username, "email": alice.email, "first_name": "A", "last_name": "B"}
     edited = {"title": "Changed", "priority": 1, "assignees": "bob", "version": todo.version}
     bodies: dict[str, dict[str, Any]] = {
+        "FilterPages.add": {"name": "Added"},
+        "FilterPages.rename": {"name": "Renamed"},
+        "ProfilePages.time_zone": {"time_zone": "Europe/Berlin"},
         "CommentPages.add": {"body": "Added"},
         "CommentPages.edit": {"body": "Changed", "version": world.comment.version},
         "ProfilePages.index": {"email": "nonsense"},

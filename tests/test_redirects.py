@@ -68,7 +68,7 @@ NEIGHBOURS = (
     "/todo-flask-mvc/.%2e/other",
     "/todo-flask-mvc/%2E./other",
 )
-GOOD = ("/todos", "/todos?q=a&state=done", "/todos/7", "/admin/todos/list/?_flt_0_title=a", "/todos?q=http://x.example")
+GOOD = ("/todos", "/todos?q=a&show=done", "/todos/7", "/admin/todos/list/?_flt_0_title=a", "/todos?q=http://x.example")
 
 
 @pytest.fixture(params=["", PREFIX], ids=["root", "prefix"])
@@ -102,12 +102,12 @@ def test_who_is_signed_in_is_sent_to_good_targets(site, login):
 def test_login_leads_to_the_page_that_was_asked_for(site, cast):
     app, prefix = site
     client = app.test_client()
-    first = client.get("/todos?q=ab&state=done")
+    first = client.get("/todos?q=ab&show=done")
     assert first.location.startswith(f"{prefix}/login/?next=")
     page = client.get(first.location.removeprefix(prefix))
-    assert f'name="next" value="{prefix}/todos?q=ab&amp;state=done"' in page.text
-    data = {"username": "alice", "password": PASSWORD, "next": f"{prefix}/todos?q=ab&state=done"}
-    assert client.send("/login/", data).location == f"{prefix}/todos?q=ab&state=done"
+    assert f'name="next" value="{prefix}/todos?q=ab&amp;show=done"' in page.text
+    data = {"username": "alice", "password": PASSWORD, "next": f"{prefix}/todos?q=ab&show=done"}
+    assert client.send("/login/", data).location == f"{prefix}/todos?q=ab&show=done"
 
 
 @pytest.mark.parametrize(

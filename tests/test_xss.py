@@ -45,7 +45,7 @@ PAYLOADS = [
 HARMLESS = [f"harmless text {number}" for number in range(len(PAYLOADS))]
 URL_ATTRIBUTES = {"href", "src", "action", "formaction", "xlink:href", "data", "poster"}
 PAGES = [
-    *("/todos", "/todos?scope=all", "/todos?state=done", "/todos/{todo}", "/users", "/users/{user}", "/profile"),
+    *("/todos", "/todos?scope=all", "/todos?show=done", "/todos/{todo}", "/users", "/users/{user}", "/profile"),
     *("/jobs", "/jobs?scope=all", "/jobs/{job}"),
     *("/admin/todos/list/", "/admin/todos/show/{todo}", "/admin/todos/edit/{todo}", "/admin/todos/assign?id={todo}"),
     *("/admin/users/list/", "/admin/users/show/{user}", "/admin/users/edit/{user}", "/admin/users/password/{user}"),
@@ -55,7 +55,7 @@ PAGES = [
 ]
 QUERIES = [
     *("/todos?tag={}", "/admin/tags/list/?q={}", "/tags/lookup?q={}"),
-    *("/todos?q={}", "/todos?scope={0}&state={0}&q={0}", "/users?q={}", "/login/?next={}"),
+    *("/todos?q={}", "/todos?scope={0}&show={0}&q={0}", "/users?q={}", "/login/?next={}"),
     *("/admin/todos/list/?q={}", "/admin/todos/list/?_flt_0_title={}", "/admin/todos/list/?_flt_3_title={}"),
     *("/admin/users/list/?q={}", "/admin/users/list/?_flt_0_username={}", "/admin/roles/list/?_flt_0_name={}"),
     *("/admin/permissions/list/?q={}", "/admin/jobs/list/?_flt_0_name={}", "/admin/todos/list/?_od_TodoAdmin={}"),

@@ -39,7 +39,7 @@ SCREENS: dict[str, dict[str, Any]] = {
 PATHS = {
     # name of the picture -> address; todo and job are found by looking
     "todos": "todos",
-    "todos-done": "todos?state=done",
+    "todos-done": "todos?show=done",
     "people": "users",
     "jobs": "jobs",
     "profile": "profile",

@@ -11,6 +11,7 @@ from app.models.comments import Comment, comment_mentions
 from app.models.jobs import Job
 from app.models.mornings import MorningMail
 from app.models.notifications import Notification
+from app.models.saved_filters import SavedFilter
 from app.models.tags import Tag, todo_tags
 from app.models.todos import Todo, todo_assignees
 from app.models.undo import UndoAssignee, UndoRow, UndoStep
@@ -27,6 +28,7 @@ __all__ = [
     "Job",
     "MorningMail",
     "Notification",
+    "SavedFilter",
     "Tag",
     "Todo",
     "UndoAssignee",

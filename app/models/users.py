@@ -9,7 +9,7 @@ from datetime import datetime
 
 from flask_appbuilder import Model
 from flask_appbuilder.security.sqla.models import User
-from sqlalchemy import String
+from sqlalchemy import Boolean, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import UtcDateTime
@@ -29,6 +29,8 @@ def session_id(self: User) -> str:
 
 User.get_id = session_id
 User.time_zone = mapped_column(String(64), nullable=False, default="UTC")
+# chosen, or guessed from the browser; until then UTC stands for "not known"
+User.time_zone_known = mapped_column(Boolean, nullable=False, default=False, server_default=false())
 User.language = mapped_column(String(8), nullable=False, default="en")
 User.session_stamp = mapped_column(String(32), nullable=False, default=new_stamp)
 User.mail = mapped_column(String(8), nullable=False, default="digest", server_default="digest")  # of MAILS

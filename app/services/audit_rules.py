@@ -196,6 +196,7 @@ EXEMPT = {
     **dict.fromkeys(("undo_steps", "undo_rows", "undo_assignees"), "copies of a day, to take an action back"),
     "comment_mentions": "follow from the text of comments",
     "morning_mails": "say which mails left",
+    "saved_filters": "one's own bookmarks",
     "notifications": "tell of what other entries are about",
 }
 # people's names, which the trail keeps in a table of its own so that they can be replaced

@@ -10,7 +10,6 @@ import smtplib
 import time
 from collections import defaultdict
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import String, cast, delete, exists, literal, select, union, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -22,6 +21,7 @@ from app.models.notifications import Notification
 from app.models.todos import Todo, todo_assignees
 from app.models.users import User
 from app.services import digests, mail
+from app.services.users import zone_named
 
 log = logging.getLogger(__name__)
 MORNING = range(7, 12)  # hours, where the person is
@@ -33,7 +33,7 @@ def zones_by_day(now: datetime) -> dict[date, list[str]]:
     """Return the days on which it is morning now, each with the time zones of people where it is."""
     found: dict[date, list[str]] = defaultdict(list)
     for zone in db.session.scalars(select(User.time_zone).where(User.active).distinct()):
-        there = now.astimezone(ZoneInfo(zone))
+        there = now.astimezone(zone_named(zone))
         if there.hour in MORNING:
             found[there.date()].append(zone)
     return dict(found)

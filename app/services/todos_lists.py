@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_, union
+from sqlalchemy import ColumnElement, and_, func, select, tuple_, union
 from sqlalchemy.orm import joinedload, selectinload
 
 from app.errors import Invalid
 from app.extensions import db
 from app.models.todos import Todo, todo_assignees
 from app.models.users import User
-from app.services.todos_rules import matching, of_person, tagged, visible_to
+from app.services.todos_rules import of_person, tagged, visible_to
+from app.services.todos_search import matching, rank
+from app.services.users import today
 
 PAGE_SIZE = 50
 EXPORT_CAP = 10_000
@@ -24,12 +26,26 @@ LOADED = (
 )
 
 
+# what a list shows -> what the link to it says
+SHOWN = {
+    "open": "Open",
+    "mine": "Mine",
+    "assigned": "Assigned to me",
+    "today": "Today",
+    "overdue": "Overdue",
+    "upcoming": "Upcoming",
+    "done": "Done",
+    "any": "Open and done",
+}
+COUNT_CAP = 99
+
+
 @dataclass(frozen=True)
 class Filter:
     """What a list of todos shows; `after` is the cursor of the last row seen."""
 
     scope: str = "mine"  # or "all"
-    done: bool = False
+    show: str = "open"  # one of SHOWN
     query: str = ""
     tags: tuple[str, ...] = ()  # all of them
     after: str = ""
@@ -37,40 +53,76 @@ class Filter:
 
 def page(viewer: User, wanted: Filter) -> tuple[list[Todo], str]:
     """Return one page and the cursor of the next, "" at the end; three statements however many there are."""
-    statement = select(Todo).where(*_conditions(viewer, wanted))
-    found = list(db.session.scalars(_in_order(statement, wanted).options(*LOADED).limit(PAGE_SIZE + 1)).unique())
+    keys = _order(wanted)
+    columns = [key for key, _ in keys]
+    statement = select(Todo, *columns).where(*_conditions(viewer, wanted))
+    latest_first = _is_latest_first(wanted)
+    if wanted.after:
+        at, last = tuple_(*columns), parsed(wanted.after, *(read for _, read in keys))
+        statement = statement.where(at < last if latest_first else at > last)
+    in_order = statement.order_by(*(key.desc() if latest_first else key for key in columns))
+    found = db.session.execute(in_order.options(*LOADED).limit(PAGE_SIZE + 1)).unique().all()
     more = len(found) > PAGE_SIZE
-    return found[:PAGE_SIZE], _cursor(found[PAGE_SIZE - 1]) if more else ""
+    return [row[0] for row in found[:PAGE_SIZE]], _cursor(found[PAGE_SIZE - 1][1:]) if more else ""
 
 
 def _conditions(viewer: User, wanted: Filter) -> Iterator[ColumnElement[bool]]:
     """Return what a row has to be for a list."""
     yield visible_to(viewer)
-    yield Todo.complete.is_(wanted.done)
     yield matching(wanted.query)
+    yield from shown(viewer, wanted.show)
     yield from map(tagged, wanted.tags)
     if wanted.scope != "all":
         yield of_person(viewer.id)
 
 
-def _in_order(statement: Select[Any], wanted: Filter) -> Select[Any]:
-    """Sort by due date and priority, finished ones by completion, and start after the cursor."""
-    if wanted.done:
-        key = tuple_(Todo.completed_at, Todo.id)
-        if wanted.after:
-            statement = statement.where(key < parsed(wanted.after, datetime.fromisoformat, int))
-        return statement.order_by(Todo.completed_at.desc(), Todo.id.desc())
-    key = tuple_(Todo.due_sort, Todo.priority, Todo.id)
-    if wanted.after:
-        statement = statement.where(key > parsed(wanted.after, date.fromisoformat, int, int))
-    return statement.order_by(Todo.due_sort, Todo.priority, Todo.id)
+def shown(viewer: User, show: str) -> Iterator[ColumnElement[bool]]:
+    """Return the conditions of a fixed filter; what is due today is so where the viewer is."""
+    if show != "any":
+        yield Todo.complete.is_(show == "done")
+    if show == "mine":
+        yield Todo.owner_id == viewer.id
+    elif show == "assigned":
+        yield Todo.id.in_(select(todo_assignees.c.todo_id).where(todo_assignees.c.user_id == viewer.id))
+    elif show == "today":
+        yield Todo.due_sort == today(viewer)
+    elif show == "overdue":
+        yield Todo.due_sort < today(viewer)
+    elif show == "upcoming":
+        yield and_(Todo.due_sort > today(viewer), Todo.due_on.is_not(None))
 
 
-def _cursor(todo: Todo) -> str:
+def due_counts(viewer: User, scope: str) -> dict[str, Any]:
+    """Return expressions that count, up to one more than `COUNT_CAP`, what is due today and what is overdue."""
+    found = {}
+    for show in ("today", "overdue"):
+        some = select(Todo.id).where(*_conditions(viewer, Filter(scope, show))).limit(COUNT_CAP + 1)
+        found[show] = select(func.count()).select_from(some.subquery()).scalar_subquery()
+    return found
+
+
+def _is_latest_first(wanted: Filter) -> bool:
+    """Tell whether a list is in the order of completion."""
+    return wanted.show == "done" and not wanted.query
+
+
+def _order(wanted: Filter) -> list[tuple[Any, Any]]:
+    """Return the columns that a list is sorted by, each with what reads its value from a cursor."""
+    if _is_latest_first(wanted):
+        return [(Todo.completed_at, datetime.fromisoformat), (Todo.id, int)]
+    keys: list[tuple[Any, Any]] = [(Todo.due_sort, date.fromisoformat), (Todo.priority, int), (Todo.id, int)]
+    if wanted.show == "any":
+        keys.insert(0, (Todo.complete, lambda text: bool(int(text))))
+    return [(rank(wanted.query), int), *keys] if wanted.query else keys
+
+
+def _cursor(values: Sequence[Any]) -> str:
     """Return the sort key of a row as text for a URL."""
-    if todo.completed_at:
-        return f"{todo.completed_at.isoformat()}_{todo.id}"
-    return f"{todo.due_sort}_{todo.priority}_{todo.id}"
+    return "_".join(str(int(value)) if isinstance(value, bool) else _text(value) for value in values)
+
+
+def _text(value: Any) -> str:
+    return str(value.isoformat()) if isinstance(value, date) else str(value)
 
 
 def parsed(cursor: str, *types: Any) -> tuple[Any, ...]:
@@ -80,7 +132,10 @@ def parsed(cursor: str, *types: Any) -> tuple[Any, ...]:
         Invalid: when it is not one of ours.
     """
     try:
-        return tuple(read(part) for read, part in zip(types, cursor.split("_"), strict=True))
+        values = tuple(read(part) for read, part in zip(types, cursor.split("_"), strict=True))
+        if any(isinstance(value, int) and value.bit_length() > 31 for value in values):
+            raise ValueError("no column holds such a number")
+        return values
     except ValueError as error:
         raise Invalid("This page link is damaged. Start from the first page.") from error
 

@@ -68,14 +68,3 @@ def may_delete(viewer: User, todo: Todo) -> bool:
 def tagged(name: str) -> ColumnElement[bool]:
     """Select the todos that have a tag of this name."""
     return Todo.id.in_(select(todo_tags.c.todo_id).join(Tag).where(Tag.key == tag_key(name)))
-
-
-def matching(query: str) -> ColumnElement[bool]:
-    """Select todos whose title or notes contain every word literally."""
-    return and_(
-        true(),
-        *(
-            or_(Todo.title.icontains(word, autoescape=True), Todo.notes.icontains(word, autoescape=True))
-            for word in query.split()[:8]
-        ),
-    )

@@ -13,7 +13,8 @@ from app.models.todos import Todo
 from app.models.users import User
 from app.services import attachments
 from app.services.todos_lists import PAGE_SIZE, parsed
-from app.services.todos_rules import deletable_by, matching
+from app.services.todos_rules import deletable_by
+from app.services.todos_search import matching
 
 PURGE_SIZE = 100  # todos in one transaction
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from sqlalchemy import ColumnElement, func, or_, select
 
@@ -23,8 +23,16 @@ def visible_to(viewer: User) -> ColumnElement[bool]:
 
 
 def today(viewer: User) -> date:
-    """Return the date where the viewer is."""
-    return datetime.now(ZoneInfo(viewer.time_zone)).date()
+    """Return the date where the viewer is: the one "today" of pages, exports and mails."""
+    return datetime.now(zone_named(viewer.time_zone)).date()
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """Return a time zone, or UTC when the tz database of this machine does not know it."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
 
 
 def page(viewer: User, query: str = "", after: str = "") -> tuple[list[User], bool]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask_appbuilder.security.sqla.models import Role
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 from werkzeug.security import check_password_hash
@@ -16,6 +16,7 @@ from app.errors import Conflict, Denied, Invalid, Limited
 from app.extensions import db
 from app.models.users import EndedSession, User, new_stamp
 from app.services import api_keys, passwords
+from app.services.users import is_time_zone
 
 ADMIN = "Admin"
 FREE_FAILURES = 5
@@ -91,7 +92,8 @@ def create(roles: Sequence[str], password: str, by: User | None = None, **facts:
     found = _roles(roles)
     if by is not None:
         _check_rank(by, found)
-    user = User(active=True, roles=found, password=passwords.hashed(password), **facts)
+    known = {"time_zone_known": "time_zone" in facts}
+    user = User(active=True, roles=found, password=passwords.hashed(password), **known, **facts)
     with _unique() as session:
         session.add(user)
     return user
@@ -225,8 +227,22 @@ def update_profile(user: User, **facts: Any) -> None:
     """
     check_free(user.username, facts["email"], but=user.id)
     with _unique():
-        for name, value in facts.items():
+        for name, value in (facts | {"time_zone_known": True}).items():
             setattr(user, name, value)
+
+
+def guess_time_zone(user: User, name: str) -> bool:
+    """Take the browser's time zone for a person whose own is not known yet, and tell whether it was taken.
+
+    Raises:
+        Invalid: when there is no such time zone.
+    """
+    if not is_time_zone(name):
+        raise Invalid("There is no such time zone.")
+    unknown = and_(User.id == user.id, User.time_zone_known.is_(False))
+    with transaction() as session:
+        found = session.execute(update(User).where(unknown).values(time_zone=name, time_zone_known=True))
+    return bool(found.rowcount)  # type: ignore[attr-defined]
 
 
 def count() -> int:

@@ -16,6 +16,7 @@ from app.views.mail import mail_pages
 from app.views.notifications import NotificationPages
 from app.views.pages import Index, health_pages
 from app.views.rows import IdConverter
+from app.views.saved_filters import FilterPages
 from app.views.tags import TagAdmin, TagPages
 from app.views.todos import TodoPages
 from app.views.todos_admin import TodoAdmin
@@ -28,7 +29,7 @@ __all__ = ["Index", "escape_translations", "register_views"]
 
 PAGES = (
     *(TodoPages, TrashPages, UndoPages, PersonPages, JobPages, NotificationPages, ProfilePages, ApiKeyPages),
-    *(AttachmentPages, TagPages, CommentPages),
+    *(AttachmentPages, TagPages, CommentPages, FilterPages),
 )
 ADMIN = (
     # view, name in the menu

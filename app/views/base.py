@@ -10,13 +10,14 @@ from flask_appbuilder import expose
 from flask_appbuilder.hooks import before_request
 from flask_appbuilder.security.decorators import has_access, permission_name
 from flask_appbuilder.widgets import ListWidget
+from sqlalchemy import and_
 from sqlalchemy.exc import DataError
 from wtforms import StringField
 
 from app.errors import Denied, Invalid, NotFound
 from app.views import arguments
 from app.views.editing import Editing
-from app.views.rows import Matching, parse_chosen
+from app.views.rows import parse_chosen
 
 HISTORY = 3
 HISTORY_PATH = 300  # characters
@@ -50,6 +51,7 @@ class RowView(History, Editing):
     exclude_route_methods = {"download"}
     base_order = ("id", "desc")
     search_hint = ""
+    presets: dict[str, str] = {}  # value of ?show= -> what the link to it says
 
     def render_template(self, template: str, **values: Any) -> str:
         """Render a template that knows the view, and whether the list is filtered."""
@@ -97,8 +99,15 @@ class RowView(History, Editing):
 
     def narrowing(self) -> Any:
         """Return the expression that the address asks for beside FAB's filters, or None."""
-        query = request.args.get("q", "").strip()
-        return self.matching(query) if query else None
+        query, show = request.args.get("q", "").strip()[:200], request.args.get("show", "")
+        wanted = [self.matching(query)] if query else []
+        wanted += [self.preset(show)] if show in self.presets else []
+        found = [one for one in wanted if one is not None]
+        return and_(*found) if found else None
+
+    def preset(self, name: str) -> Any:
+        """Return the expression of one of the `presets`."""
+        raise NotImplementedError
 
     @before_request
     def check_arguments(self) -> None:
@@ -106,11 +115,9 @@ class RowView(History, Editing):
         arguments.check(self, request.args)
 
     def _get_list_widget(self, filters: Any, **kwargs: Any) -> Any:
-        """Add the one-box search to the filters of the list."""
+        """Add the one-box search and the fixed filter to the filters of the list."""
         if (expression := self.narrowing()) is not None:
-            filters = copy.copy(filters)
-            filters.filters, filters.values = list(filters.filters), list(filters.values)
-            filters.add_filter("id", Matching, expression)
+            filters = filters.narrowed(expression)
         try:
             return super()._get_list_widget(filters=filters, **kwargs)
         except (DataError, OverflowError, ValueError) as error:

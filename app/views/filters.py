@@ -1,12 +1,12 @@
 """How dates, sizes and icons read in templates, and what every template knows."""
 
 import hashlib
+import re
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_timedelta
 from flask import Flask, current_app, g, url_for
@@ -16,7 +16,9 @@ from markupsafe import Markup, escape
 
 from app.db import utcnow
 from app.security import site
+from app.services import users
 from app.services.comments import MENTION, mention_keys
+from app.services.todos_search import words
 
 
 def due(day: date, today: date) -> str:
@@ -36,7 +38,7 @@ def ago(instant: datetime | None) -> Markup:
     """Say how long ago an instant was; the exact one, where the reader is, shows on hover."""
     if instant is None:
         return Markup("")
-    zone = ZoneInfo(current_user.time_zone if current_user.is_authenticated else "UTC")
+    zone = users.zone_named(current_user.time_zone) if current_user.is_authenticated else UTC
     instant = instant.astimezone(zone)  # FAB's own columns have no zone: they mean the server's
     exact = format_datetime(instant, "d MMM yyyy, HH:mm:ss z", locale="en")
     phrase = format_timedelta(instant - utcnow(), add_direction=True, locale="en")
@@ -95,6 +97,29 @@ def _with_links(text: str) -> Markup:
     return Markup(urlize(text, rel="nofollow noopener"))  # noqa: S704, it escapes
 
 
+def marked(text: str, query: str) -> Markup:
+    """Return a text with the words of a search marked."""
+    found = sorted(words(query), key=len, reverse=True)
+    if not found:
+        return escape(text)
+    parts = re.split(f"({'|'.join(map(re.escape, found))})", text, flags=re.IGNORECASE)
+    pieces = (Markup("<mark>{}</mark>").format(part) if place % 2 else escape(part) for place, part in enumerate(parts))
+    return Markup("").join(pieces)
+
+
+def excerpt(text: str, query: str = "") -> str:
+    """Return the beginning of a text, or what is around the first word of a search that stands in it."""
+    lower = text.lower()
+    first = min((place for word in words(query) if (place := lower.find(word)) > 60), default=0)
+    start = max(0, text.rfind(" ", 0, max(0, first - 30)) + 1) if first else 0
+    return ("… " if start else "") + text[start : start + 90] + (" …" if len(text) > start + 90 else "")
+
+
+def is_found_by(text: str, query: str) -> bool:
+    """Tell whether a text contains one of the words of a search."""
+    return any(word in text.lower() for word in words(query))
+
+
 def initials(person: Any) -> str:
     """Return the letters for a person's round label."""
     return str(escape((person.first_name[:1] + person.last_name[:1]).upper()))
@@ -130,6 +155,8 @@ def common() -> dict[str, Any]:
 def init_app(app: Flask) -> None:
     """Give the filters and values to all templates."""
     app.jinja_env.filters.update(due=due, ago=ago, shown=shown, size=size, initials=initials, linked=linked)
+    app.jinja_env.filters.update(marked=marked, excerpt=excerpt)
+    app.jinja_env.tests["found_by"] = is_found_by
     app.jinja_env.globals["icon"] = icon
     app.context_processor(common)
     app.url_defaults(add_version)

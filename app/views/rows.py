@@ -81,6 +81,14 @@ class Matching(BaseFilter):
 class FlatFilters(Filters):
     """FAB's filters, joined without building every possible filter of every column again."""
 
+    def narrowed(self, *expressions: Any) -> "FlatFilters":
+        """Return these filters and expressions that rows have to satisfy besides."""
+        narrow = copy.copy(self)
+        narrow.filters, narrow.values = list(self.filters), list(self.values)
+        for expression in expressions:
+            narrow.add_filter("id", Matching, expression)
+        return narrow
+
     def get_joined_filters(self, filters: Filters) -> Filters:
         """Return these filters and the given ones."""
         joined = copy.copy(self)

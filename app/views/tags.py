@@ -67,6 +67,7 @@ class TagAdmin(RowView):
     list_title, add_title, edit_title = "Tags", "New tag", "Edit tag"
     add_row_message, edit_row_message = "Tag added.", "Tag saved."
     search_hint = "Name"
+    presets = {"unused": "Unused"}
     list_columns = ["name", "colour", "uses"]
     order_columns = ["name", "colour"]
     search_columns = ["name", "colour", "created_at"]
@@ -88,6 +89,10 @@ class TagAdmin(RowView):
     def matching(self, query: str) -> Any:
         """Search the names."""
         return tags.matching(query)
+
+    def preset(self, name: str) -> Any:
+        """Narrow the list to the tags that no todo has."""
+        return tags.unused()
 
     def insert(self, form: Any) -> None:
         """Add a tag."""

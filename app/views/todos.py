@@ -1,6 +1,8 @@
 """Todos for end users: the list, one todo, and what is done to them."""
 
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Response, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -8,10 +10,11 @@ from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import permission_name
 
 from app.errors import Denied, Invalid, NotFound, Stale
+from app.models.tags import LONGEST_TAG
 from app.security import safe_target, viewer
-from app.services import todos, users
+from app.services import saved_filters, todos, users
 from app.services.tags import MOST_TAGS
-from app.services.todos_lists import Filter, matching_ids, page
+from app.services.todos_lists import SHOWN, Filter, matching_ids, page
 from app.services.todos_rules import may_change, may_delete
 from app.tasks.runner import submit
 from app.tasks.todos import export_todos
@@ -30,8 +33,29 @@ def wanted() -> Filter:
     """Read the list's state from the address."""
     args = request.values
     scope = "all" if args.get("scope") == "all" else "mine"
-    query, tags = args.get("q", "").strip()[:200], tuple(args.getlist("tag")[:MOST_TAGS])
-    return Filter(scope, args.get("state") == "done", query, tags, args.get("after", ""))
+    query, tags = args.get("q", "").strip()[:200], tuple(tag[:LONGEST_TAG] for tag in args.getlist("tag")[:MOST_TAGS])
+    show = args.get("show", "")
+    return Filter(scope, show if show in SHOWN else usual_show(query), query, tags, args.get("after", ""))
+
+
+def usual_show(query: str) -> str:
+    """Return what a list shows unless it is told: a search looks at what is done too."""
+    return "any" if query else "open"
+
+
+def state(wish: Filter, **other: Any) -> dict[str, Any]:
+    """Return the arguments of the address of a list, as few as say it; `other` differ from the present list's."""
+    new = replace(wish, after="", **other)
+    if new.show == usual_show(wish.query) and "show" not in other:
+        new = replace(new, show=usual_show(new.query))
+    show = new.show if new.show != usual_show(new.query) else None
+    scope = "all" if new.scope == "all" else None
+    return {"scope": scope, "show": show, "tag": list(new.tags), "q": new.query or None}
+
+
+def address_of(wish: Filter) -> str:
+    """Return the end of the address of a list, as it is saved and compared."""
+    return urlencode({name: value for name, value in state(wish).items() if value}, doseq=True)
 
 
 class TodoPages(Page):
@@ -67,7 +91,9 @@ class TodoPages(Page):
         found, following = page(viewer(), wish)
         values = {"todos": found, "following": following, "wanted": wish, "form": form}
         rights = {"may_change": may_change, "may_delete": may_delete, "today": users.today(viewer())}
-        return self.page("todos", status, **values, **rights)
+        counts, filters = saved_filters.beside(viewer(), wish.scope)
+        lists = {"counts": counts, "filters": filters, "shown": SHOWN, "state": state, "here": address_of(wish)}
+        return self.page("todos", status, **values, **rights, **lists)
 
     @expose("/<id:todo_id>", methods=["GET", "POST"])
     @has_access

@@ -8,6 +8,7 @@ from flask_appbuilder import expose
 from flask_appbuilder.actions import action
 from flask_appbuilder.security.decorators import has_access, permission_name
 from flask_wtf import FlaskForm
+from sqlalchemy import and_, true
 from sqlalchemy.orm import joinedload, selectinload
 from wtforms import BooleanField, DateField, SelectField, TextAreaField
 from wtforms.validators import InputRequired, Optional
@@ -16,7 +17,9 @@ from app.errors import Denied
 from app.models.todos import NORMAL, PRIORITIES, Todo
 from app.security import viewer
 from app.services import todos
-from app.services.todos_rules import matching, may_delete, visible_to
+from app.services.todos_lists import SHOWN, shown
+from app.services.todos_rules import may_delete, visible_to
+from app.services.todos_search import matching
 from app.tasks.runner import submit
 from app.tasks.todos import export_todos
 from app.views.attachments import draw
@@ -81,7 +84,8 @@ class TodoAdmin(RowView):
     base_filters = [["id", Visible, visible_to]]
     list_title, add_title, edit_title, show_title = "Todos", "New todo", "Edit todo", "Todo"
     add_row_message, edit_row_message = "Todo added.", "Todo saved."
-    search_hint = "Title or notes"
+    search_hint = "Title, notes, tags, people, files"
+    presets = SHOWN
     list_columns = ["title", "tags", "owner", "assignees", "priority", "due_on", "complete", "attachments"]
     order_columns = ["title", "priority", "due_on", "complete"]
     search_columns = ["title", "priority", "due_on", "complete", "completed_at", "created_at"]
@@ -108,8 +112,12 @@ class TodoAdmin(RowView):
         super()._init_forms()
 
     def matching(self, query: str) -> Any:
-        """Search title and notes."""
+        """Search as the end users' list does."""
         return matching(query)
+
+    def preset(self, name: str) -> Any:
+        """Narrow the list to one of the fixed filters."""
+        return and_(true(), *shown(viewer(), name))
 
     def insert(self, form: Any) -> None:
         """Add a todo."""

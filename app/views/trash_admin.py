@@ -12,7 +12,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from app.models.todos import Todo
 from app.security import viewer
 from app.services import todos, trash
-from app.services.todos_rules import matching
+from app.services.todos_search import matching
 from app.views.base import RowView
 from app.views.pages import counted, notice, tell
 from app.views.rows import Rows, Visible, parse_ids

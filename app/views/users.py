@@ -140,6 +140,13 @@ class ProfilePages(Page):
         notice("Your password is changed. You are signed out everywhere else.")
         return redirect(url_for(".index"))
 
+    @expose("/time-zone", methods=["POST"])
+    @has_access
+    @permission_name("edit")
+    def time_zone(self) -> ResponseReturnValue:
+        """Take the browser's time zone, once, unless the person chose one."""
+        return jsonify(taken=users_accounts.guess_time_zone(viewer(), request.form.get("time_zone", "")))
+
     def both(self, form: ProfileForm, password_form: PasswordForm, status: int) -> ResponseReturnValue:
         """Render the page with its two forms."""
         return self.page("profile", status, form=form, password_form=password_form, mails=mail.is_configured())

@@ -16,6 +16,11 @@ for (const input of document.querySelectorAll("[data-time-zone]")) {
   if (!input.value || input.value === "UTC") input.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 }
 
+for (const form of document.querySelectorAll("form[data-guess-time-zone]")) {
+  form.elements.time_zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+  fetch(form.action, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" } }).catch(() => {}); // the next page asks again
+}
+
 for (const all of document.querySelectorAll("[data-choose-all]")) {
   all.addEventListener("change", () => {
     for (const one of document.querySelectorAll(`input[type=checkbox][name="${all.dataset.chooseAll}"]`)) one.checked = all.checked;

@@ -2,15 +2,19 @@
 
 from datetime import timedelta
 
+from app.db import utcnow
 from app.services.users import today
 from tests.browser.sites import Site, find
-from tests.factories import create_attachment, create_job, create_todo
+from tests.factories import create_attachment, create_comment, create_filter, create_job, create_tag, create_todo
 
 ANONYMOUS_PAGES = ("login/", "register")
 USER_PAGES = (
     "todos",
-    "todos?state=done",
+    "todos?show=done",
     "todos?q=zebra",
+    "todos?show=overdue&tag=home",
+    "filters",
+    "comments/{comment}",
     "todos/{todo}",
     "todos/{shared}",
     "users",
@@ -32,6 +36,9 @@ ADMIN_PAGES = (
     "admin/todos/edit/{todo}",
     "admin/todos/show/{todo}",
     "admin/todos/assign?id={todo}&id={shared}",
+    "admin/tags/list/",
+    "admin/tags/edit/{tag}",
+    "admin/tags/merge?id={tag}&id={other}",
     "admin/users/list/",
     "admin/users/add",
     "admin/users/edit/{person}",
@@ -66,7 +73,21 @@ def build(site: Site, text: str, name: str, file_name: str) -> dict[str, list[st
             create_attachment(owned, name=file_name, kind="text/plain")
         job = create_job(alice, "failed", error=text)
         create_job(ada, "failed", error=text)
-        ids = {"todo": todo.id, "shared": shared.id, "person": alice.id, "job": job.id}
+        tags = [create_tag(f"{text[:40]} {ada.id}", todo, shared), create_tag(f"{text[:40]} {ada.id} more", todo)]
+        comment = create_comment(
+            todo, alice, f"@{ada.username} {text}\nhttps://www.example.org/{text.split()[0]}", mentions=[ada]
+        )
+        create_comment(todo, ada, text * 3, edited_at=utcnow())
+        create_filter(alice, text[:50])
+        ids = {
+            "tag": tags[0].id,
+            "other": tags[1].id,
+            "comment": comment.id,
+            "todo": todo.id,
+            "shared": shared.id,
+            "person": alice.id,
+            "job": job.id,
+        }
     return {
         member: [page.format(**ids) for page in USER_PAGES],
         admin: [page.format(**ids) for page in ADMIN_PAGES],

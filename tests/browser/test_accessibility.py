@@ -40,7 +40,7 @@ def test_axe_finds_nothing_in_what_opens(page: Page, site: Site, watch: Watch):
     site.add_person(first_name="Euphemia", last_name="Two")
     sign_in(page, site.add_person("Admin"))
     page.locator(".topbar-user summary").click()
-    page.get_by_text("Due date, people, files").click()
+    page.get_by_text("Due date, tags, people, files").click()
     page.get_by_label("Due").fill("2031-01-01")
     choose_person(page.get_by_role("combobox", name="Assigned to"), "Euphemia One")
     page.get_by_role("combobox", name="Assigned to").press_sequentially("euph")

@@ -114,5 +114,5 @@ def test_interrupted_upload_keeps_text_and_files(page: Page, site: Site, watch: 
 
 def fill_with(page: Page, title: str, *files: FilePayload | Path) -> None:
     page.get_by_label("Title of the new todo").fill(title)
-    page.get_by_text("Due date, people, files").click()
+    page.get_by_text("Due date, tags, people, files").click()
     page.get_by_label("Files").set_input_files(list(files))

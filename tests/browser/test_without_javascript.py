@@ -18,7 +18,7 @@ def test_todos_are_added_ticked_edited_and_deleted_without_javascript(plain_page
     page, colleague = plain_page, site.add_person()
     log_in(page, site.add_person())
     page.get_by_label("Title of the new todo").fill("Water the plants")
-    page.get_by_text("Due date, people, files").click()
+    page.get_by_text("Due date, tags, people, files").click()
     page.get_by_label("Assigned to").fill(colleague)
     page.get_by_label("Files").set_input_files({"name": "plant.png", "mimeType": "image/png", "buffer": png()})
     page.get_by_role("button", name="Add").click()

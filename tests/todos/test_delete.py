@@ -44,7 +44,7 @@ def test_undo_brings_everything_back(login, cast):
     file = create_attachment(todo)
     client = login("alice")
     client.send(f"/todos/{todo.id}/delete")
-    page = client.get("/todos?state=done").text
+    page = client.get("/todos?show=done").text
     assert "1 todo deleted." in page
     undo = re.search(r'action="(/undo/\d+)"', page)[1]
     assert client.send(undo).status_code == 302
@@ -52,7 +52,7 @@ def test_undo_brings_everything_back(login, cast):
     assert todo.complete
     assert [user.username for user in todo.assignees] == ["bob"]
     assert fresh(file).todo_id == todo.id
-    assert "To be deleted" in client.get("/todos?state=done").text
+    assert "To be deleted" in client.get("/todos?show=done").text
 
 
 def test_several_todos_are_deleted_and_restored_together(login, cast):

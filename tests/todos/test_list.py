@@ -57,8 +57,8 @@ def test_done_pages_follow_each_other(login, cast, viewer):
     for number in range(60):
         create_todo(cast.alice, f"Done {number}", complete=True)
     alice = viewer("alice")
-    first, cursor = page(alice, Filter(done=True))
-    second, end = page(alice, Filter(done=True, after=cursor))
+    first, cursor = page(alice, Filter(show="done"))
+    second, end = page(alice, Filter(show="done", after=cursor))
     assert len({todo.id for todo in first + second}) == 60
     assert end == ""
 
@@ -80,8 +80,8 @@ def test_search_is_literal(login, cast):
 def test_empty_lists_explain_themselves(login):
     client = login("alice")
     assert "Nothing is open" in client.get("/todos").text
-    assert "Nothing done yet" in client.get("/todos?state=done").text
-    assert "contains “zebra”" in client.get("/todos?q=zebra").text
+    assert "Nothing done yet" in client.get("/todos?show=done").text
+    assert "has all of “zebra”" in client.get("/todos?q=zebra").text
 
 
 def test_no_list_reads_the_bytes_of_files(login, cast):
