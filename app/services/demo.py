@@ -17,7 +17,7 @@ from app.extensions import db
 from app.models.attachments import Attachment
 from app.models.todos import Todo, todo_assignees
 from app.models.users import User
-from app.services import attachments, passwords, thumbnails
+from app.services import attachments, demo_talk, passwords, thumbnails
 from app.services.demo_photos import picture
 from app.services.demo_words import minutes, notes, people, stem, titles, username
 
@@ -88,7 +88,12 @@ def fill(password: str, advance: Callable[[int], None]) -> str:
         everybody = _add_people(session, hashed)
         rows = _todo_rows(rng, chosen, ours, admin, everybody)
         ids = session.scalars(insert(Todo).returning(Todo.id, sort_by_parameter_order=True), rows).all()
-        session.execute(insert(todo_assignees), _assignments(rng, ids, rows, ours, admin, everybody))
+        assigned = _assignments(rng, ids, rows, ours, admin, everybody)
+        session.execute(insert(todo_assignees), assigned)
+        demo_talk.add(session, rng, ids, rows, [kind for _, kind in chosen])
+        places = sorted({*ours[::2], *rng.sample(range(TODOS), 100)})
+        helpers = {place: [one["user_id"] for one in assigned if one["todo_id"] == ids[place]] for place in places}
+        demo_talk.discuss(session, rng, [(ids[place], rows[place], helpers[place]) for place in places], admin)
         for file in files:
             _add_file(file, ids[file.todo], rows[file.todo])
     first, last, _ = people()[0]

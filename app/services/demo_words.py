@@ -105,6 +105,33 @@ _NOTES = (
     "See also the {report}; the relevant part is on page {page}.",
 )
 
+# name of a tag -> its colour, and the kinds of todo it belongs to; none: all
+TAGS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "finance": ("green", ("chart", "receipt")),
+    "report": ("blue", ("chart", "board")),
+    "repairs": ("orange", ("plan",)),
+    "house": ("brown", ("plan", "landscape")),
+    "shopping": ("pink", ("receipt",)),
+    "meeting": ("purple", ("board",)),
+    "garden": ("teal", ("landscape",)),
+    "waiting": ("yellow", ()),
+    "quick": ("grey", ()),
+    "urgent": ("red", ("none",)),
+}
+
+_REMARKS = (
+    "{whom} called back: it works out next week.",
+    "I am on it. Half of it is done, the rest by Friday.",
+    "Can somebody else take this? I am away for {event}.",
+    "The {document} says something else, see https://www.example.org/wiki/{page}",
+    "It costs {amount} €. Shall we?",
+    "Yes, please go ahead.",
+    "Moved it by a week, {room} is not free before.",
+    "Done as agreed:\n- asked {whom}\n- wrote it into the {document}",
+    "Thanks, that helped a lot!",
+    "Please add a photo when you are there.",
+)
+
 STEMS = {
     "chart": "quarterly figures, cost by team, sales overview, tickets per week, energy use",
     "plan": "floor plan, ground floor, second floor, desks, measurements",
@@ -136,6 +163,11 @@ def titles(rng: Random, count: int) -> list[tuple[str, str]]:
 def notes(rng: Random) -> str:
     """Return notes, "" for most todos."""
     return _filled(rng, rng.choice(_NOTES)) if rng.random() < 0.4 else ""
+
+
+def remark(rng: Random) -> str:
+    """Return what somebody says about a todo."""
+    return _filled(rng, rng.choice(_REMARKS))
 
 
 def minutes(rng: Random, title: str) -> str:

@@ -227,6 +227,7 @@ def test_search_finds_all_letters_in_all_that_belongs_to_a_todo_the_best_first(l
     assert "<mark>ÖDLAND</mark> kaufen" in page
     assert "plan-<mark>ÖDLAND</mark>.png" in page
     assert "<mark>Ödland</mark> (oe)" in page
+    assert "(alice)" not in page  # whoever is not what was searched for is not named as a hit
     listed = login("alice").get("/admin/todos/list/", query_string={"q": query}).text
     assert set(re.findall(r'aria-label="Choose ([^"]+)"', listed)) - {"all rows"} == set(SEARCHED)
 
