@@ -96,6 +96,8 @@ class Config:
     REGISTRATION_ENABLED: bool = setting(switch, "Let visitors register as Member", "0", development="1")
     LOGIN_LIMIT: str = setting(text, "Login and registration attempts per address", "20 per minute")
     AUDIT_DAYS: int = setting(whole(30, 36_500), "Days that the audit trail keeps an entry", "730")
+    MAX_ACTIVE_JOBS: int = setting(whole(1, 10_000), "Jobs of one person that may wait or run at a time", "20")
+    JOB_DAYS: int = setting(whole(1, 3650), "Days that an ended job is kept, with its result", "30")
     MAX_UPLOAD_MB: int = setting(whole(1, 2048), "Largest file that may be attached, in MiB", "25")
     USER_QUOTA_MB: int = setting(whole(1, 1_000_000), "Space for all files that one person uploads, in MiB", "2000")
     TODO_QUOTA_MB: int = setting(whole(1, 100_000), "Space for all files of one todo, in MiB", "200")

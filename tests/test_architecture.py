@@ -25,8 +25,9 @@ MAY_IMPORT = {
     "app.models": ("app.models", "app.extensions", "app.db"),
     "app.services": (*LOWER, "app.services"),
     "app.tasks.declare": ("app.services", "app.models", "app.db"),
-    "app.tasks.runner": (*LOWER, "app.tasks.declare", "app.services"),
-    "app.tasks.broker": ("app.extensions", "app.services", "app.tasks.declare", "app.tasks.runner", "app.logs"),
+    "app.tasks.queue": (*LOWER, "app.services"),
+    "app.tasks.runner": (*LOWER, "app.tasks.declare", "app.tasks.queue", "app.services"),
+    "app.tasks.broker": (*LOWER, "app.tasks", "app.services", "app.logs"),
     "app.tasks": (*LOWER, "app.tasks", "app.services"),
     "app.tokens": ("app.services", "app.models", "app.errors", "app.extensions"),
     "app.fab_commands": ("app.errors",),
@@ -43,6 +44,7 @@ MAY_IMPORT = {
         "config",
     ),
 }
+KNOW_CELERY = {f"app.tasks.{name}" for name in ("broker", "presence", "queue", "runner")}
 LONGEST_FILE, LONGEST_FUNCTION = 250, 40
 
 
@@ -85,10 +87,10 @@ def test_no_import_hides_in_a_function(module):
     assert not hidden
 
 
-def test_only_runner_and_broker_know_celery_and_only_the_config_the_environment(module):
+def test_four_modules_know_celery_and_only_the_config_the_environment(module):
     name, tree = module
     names = {found.split(".")[0] for found, _ in imports(tree)}
-    assert ("celery" in names) <= (name in ("app.tasks.runner", "app.tasks.broker"))
+    assert ("celery" in names) <= (name in KNOW_CELERY)
     environ = [n for n in ast.walk(tree) if isinstance(n, ast.Attribute) and n.attr in ("environ", "getenv")]
     of_os = [n for n in environ if isinstance(n.value, ast.Name) and n.value.id == "os"]
     assert not of_os or name == "config"

@@ -8,7 +8,7 @@ from app.models.api_keys import ApiKey
 from app.models.attachments import Attachment, AttachmentChunk
 from app.models.audit import AuditEntry, AuditPerson, AuditPurge
 from app.models.comments import Comment, comment_mentions
-from app.models.jobs import Job
+from app.models.jobs import Job, JobSlot, JobWorker
 from app.models.mornings import MorningMail
 from app.models.notifications import Notification
 from app.models.saved_filters import SavedFilter
@@ -26,6 +26,8 @@ __all__ = [
     "Comment",
     "EndedSession",
     "Job",
+    "JobSlot",
+    "JobWorker",
     "MorningMail",
     "Notification",
     "SavedFilter",

@@ -198,6 +198,8 @@ EXEMPT = {
     "morning_mails": "say which mails left",
     "saved_filters": "one's own bookmarks",
     "notifications": "tell of what other entries are about",
+    "job_workers": "signs of life, one every few seconds",
+    "job_slots": "turns of the schedule, whose jobs are in the trail",
 }
 # people's names, which the trail keeps in a table of its own so that they can be replaced
 NAMES = {"username", "first_name", "last_name"}

@@ -1,39 +1,25 @@
-"""Job rows: the truth about work, whatever happens to workers and to Redis.
+"""Job rows as people know them: asked for, looked at, stopped, run again.
 
-A job is taken by a conditional UPDATE whose row count decides. Each taking is a new attempt, and everything the
-worker writes names its attempt, so that one which was thought dead cannot write over its successor.
+What workers do with the rows is in `jobs_runs`, how one job is many in `jobs_parts`, what brings lost ones back in
+`jobs_sweep`.
 """
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, true, update
+from sqlalchemy import ColumnElement, func, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload, selectinload
 
 from app.db import transaction, utcnow
-from app.errors import NotFound
+from app.errors import Conflict, Limited, NotFound
 from app.extensions import db
-from app.models.jobs import Job
+from app.models.jobs import ACTIVE, Job
 from app.models.users import User
+from app.services.jobs_parts import waits_for_parts
 from app.services.permissions import can
 
 PAGE_SIZE = 25
-LEASE = timedelta(seconds=60)
-RESEND_AFTER = timedelta(seconds=60)
-MAX_ATTEMPTS = 3
 TRIES = 3
-SWEEP_SIZE = 500
-ACTIVE = ("queued", "running")
-
-
-class Superseded(Exception):
-    """Another attempt has taken this job over."""
-
-
-class Cancelled(Exception):
-    """Somebody asked for this job to stop."""
 
 
 def visible_to(viewer: User) -> ColumnElement[bool]:
@@ -42,8 +28,9 @@ def visible_to(viewer: User) -> ColumnElement[bool]:
 
 
 def page(viewer: User, before: int | None = None, everyone: bool = False) -> tuple[list[Job], bool]:
-    """Return one page of jobs, newest first, and whether more follow."""
-    statement = select(Job).where(visible_to(viewer)).options(joinedload(Job.owner), selectinload(Job.attachments))
+    """Return one page of jobs, newest first, and whether more follow; parts are shown with their job only."""
+    statement = select(Job).where(visible_to(viewer), Job.parent_id.is_(None))
+    statement = statement.options(joinedload(Job.owner), selectinload(Job.attachments))
     if not everyone:
         statement = statement.where(Job.owner_id == viewer.id)
     if before:
@@ -65,13 +52,31 @@ def get(viewer: User, job_id: int) -> Job:
     return job
 
 
-def create(name: str, args: dict[str, Any], owner_id: int | None, key: str | None) -> tuple[Job, bool]:
+def check_limit(owner_id: int, limit: int) -> None:
+    """Let nobody fill the queue alone.
+
+    Raises:
+        Limited: when the owner has that many jobs that have not ended.
+    """
+    active = select(Job.id).where(Job.owner_id == owner_id, Job.parent_id.is_(None), Job.status.in_(ACTIVE))
+    if (db.session.scalar(select(func.count()).select_from(active.limit(limit).subquery())) or 0) >= limit:
+        raise Limited(f"You have {limit} jobs that have not ended. Wait for one to end, or cancel one.")
+
+
+def create(name: str, args: dict[str, Any], owner_id: int | None, key: str | None, **facts: Any) -> tuple[Job, bool]:
     """Add a job, or return the active one with the same idempotency key.
+
+    Args:
+        name: of the declared job.
+        args: what its function is called with.
+        owner_id: whose it is; None for the system's own.
+        key: the idempotency key.
+        facts: further columns, such as queue and time_limit.
 
     Returns:
         The job, and whether it is new.
     """
-    job = Job(name=name, args=args, owner_id=owner_id, idempotency_key=key)
+    job = Job(name=name, args=args, owner_id=owner_id, idempotency_key=key, **facts)
     for tries_left in reversed(range(TRIES)):
         try:
             with transaction() as session:
@@ -87,80 +92,8 @@ def create(name: str, args: dict[str, Any], owner_id: int | None, key: str | Non
     raise AssertionError("the loop returns or raises")
 
 
-def mark_sent(job_id: int) -> None:
-    """Note that the message is on its way."""
-    with transaction() as session:
-        session.execute(update(Job).where(Job.id == job_id).values(sent_at=utcnow()))
-
-
-def claim(job_id: int) -> Job | None:
-    """Take a job that is queued, or whose worker let its lease run out; None if it is not to be had."""
-    now = utcnow()
-    free = or_(Job.status == "queued", and_(Job.status == "running", Job.lease_expires_at < now))
-    with transaction() as session:
-        taken = session.execute(
-            update(Job)
-            .where(Job.id == job_id, free, Job.cancel_requested_at.is_(None), Job.attempt < MAX_ATTEMPTS)
-            .values(status="running", attempt=Job.attempt + 1, started_at=now, lease_expires_at=now + LEASE)
-        )
-    if taken.rowcount != 1:  # type: ignore[attr-defined]
-        return None
-    return db.session.scalar(select(Job).where(Job.id == job_id).execution_options(populate_existing=True))
-
-
-def renew(job_id: int, attempt: int) -> None:
-    """Show that the attempt is alive, in a transaction of its own.
-
-    Raises:
-        Superseded: when another attempt has taken over, or this one has ended.
-    """
-    with transaction() as session:
-        statement = update(Job).where(*_held(job_id, attempt)).values(lease_expires_at=utcnow() + LEASE)
-        if session.execute(statement).rowcount != 1:  # type: ignore[attr-defined]
-            raise Superseded
-
-
-def advance(job_id: int, attempt: int, done: int, total: int | None) -> None:
-    """Record progress and renew the lease within the transaction of the work.
-
-    Raises:
-        Superseded: when another attempt has taken over; the work is rolled back.
-        Cancelled: when somebody asked to stop; the work of this batch is rolled back.
-    """
-    values = {"progress_done": done, "progress_total": total, "lease_expires_at": utcnow() + LEASE}
-    statement = update(Job).where(*_held(job_id, attempt)).values(values).returning(Job.cancel_requested_at)
-    row = db.session.execute(statement.execution_options(synchronize_session=False)).first()
-    if row is None:
-        raise Superseded
-    if row[0] is not None:
-        raise Cancelled
-
-
-def finish(
-    job_id: int, attempt: int, status: str, result: dict[str, Any] | None = None, error: str | None = None
-) -> None:
-    """End a job within the present transaction.
-
-    Raises:
-        Superseded: when another attempt has taken over.
-        Cancelled: when it succeeded although somebody had asked to stop; the transaction has to be rolled back.
-    """
-    values = {"status": status, "result": result, "error": error, "finished_at": utcnow(), "lease_expires_at": None}
-    statement = update(Job).where(*_held(job_id, attempt)).values(values).returning(Job.cancel_requested_at)
-    row = db.session.execute(statement).first()
-    if row is None:
-        raise Superseded
-    if status == "succeeded" and row[0] is not None:
-        raise Cancelled
-
-
-def _held(job_id: int, attempt: int) -> Sequence[ColumnElement[bool]]:
-    """Select the job only while this attempt holds it."""
-    return Job.id == job_id, Job.attempt == attempt, Job.status == "running"
-
-
 def request_cancel(viewer: User, job: Job) -> None:
-    """Stop a queued job at once and ask a running one to stop at its next batch.
+    """Stop a queued job at once and ask a running one, and its parts, to stop at the next batch.
 
     Raises:
         NotFound: when the job is somebody else's and the viewer does not manage jobs.
@@ -168,52 +101,25 @@ def request_cancel(viewer: User, job: Job) -> None:
     if job.owner_id != viewer.id and not can(viewer, "can_cancel_all", "Job"):
         raise NotFound("You can cancel your own jobs only.")
     now = utcnow()
+    family = or_(Job.id == job.id, Job.parent_id == job.id)
     with transaction() as session:
-        queued = update(Job).where(Job.id == job.id, Job.status == "queued")
-        session.execute(queued.values(status="cancelled", cancel_requested_at=now, finished_at=now))
-        running = update(Job).where(Job.id == job.id, Job.status == "running")
-        session.execute(running.values(cancel_requested_at=now))
+        ended = {"status": "cancelled", "cancel_requested_at": now, "finished_at": now, "lease_expires_at": None}
+        session.execute(update(Job).where(family, Job.status == "queued").values(ended))
+        session.execute(update(Job).where(family, Job.status == "running").values(cancel_requested_at=now))
+        # nobody works on a job whose parts have all ended: nobody would notice
+        session.execute(update(Job).where(Job.id == job.id, waits_for_parts()).values(ended))
 
 
-def end_abandoned() -> int:
-    """Fail the jobs whose last worker died, cancel those that were asked to stop; return how many."""
-    now = utcnow()
-    lost = and_(Job.status == "running", Job.lease_expires_at < now)
-    with transaction() as session:
-        cancelled = session.execute(
-            update(Job)
-            .where(lost, Job.cancel_requested_at.is_not(None))
-            .values(status="cancelled", finished_at=now, lease_expires_at=None)
-        )
-        failed = session.execute(
-            update(Job)
-            .where(lost, Job.attempt >= MAX_ATTEMPTS)
-            .values(
-                status="failed",
-                error=f"The worker stopped unexpectedly {MAX_ATTEMPTS} times.",
-                finished_at=now,
-                lease_expires_at=None,
-            )
-        )
-    return cancelled.rowcount + failed.rowcount  # type: ignore[attr-defined]
+def check_again(viewer: User, job: Job) -> None:
+    """Refuse to run a job again.
 
-
-def to_send() -> list[Job]:
-    """Return jobs whose message was never sent, may be lost, or whose worker died.
-
-    A message is sent again after a minute, then after twice as long as it has waited, so that messages do not pile
-    up while no worker runs.
+    Raises:
+        NotFound: when it is somebody else's and the viewer does not manage jobs.
+        Conflict: when it has not ended, or is a part of another job.
     """
-    now = utcnow()
-    unsent = and_(Job.status == "queued", or_(Job.sent_at.is_(None), Job.sent_at < now - RESEND_AFTER))
-    abandoned = and_(Job.status == "running", Job.lease_expires_at < now)
-    statement = select(Job).where(or_(unsent, abandoned)).order_by(Job.sent_at.is_not(None), Job.id)
-    fresh = statement.limit(SWEEP_SIZE).execution_options(populate_existing=True)
-    return [job for job in db.session.scalars(fresh) if _is_due(job, now)]
-
-
-def _is_due(job: Job, now: datetime) -> bool:
-    """Tell whether a queued job has waited long enough since its last message."""
-    if job.status == "running" or job.sent_at is None:
-        return True
-    return now - job.sent_at >= RESEND_AFTER + (job.sent_at - job.created_at) / 2
+    if job.owner_id != viewer.id and not can(viewer, "can_cancel_all", "Job"):
+        raise NotFound("You can run your own jobs again only.")
+    if not job.is_final:
+        raise Conflict("This job has not ended. Cancel it first, or wait.")
+    if job.parent_id is not None:
+        raise Conflict("This is a part of another job. Run that one again.")

@@ -1,22 +1,35 @@
 """Celery over Redis: wakes workers up and is believed nothing; this and the runner are all that know Celery."""
 
 import logging
+import os
 import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from celery import Celery
-from celery.exceptions import CPendingDeprecationWarning
-from celery.signals import setup_logging, worker_process_init, worker_ready
+from celery.exceptions import CPendingDeprecationWarning, WorkerLostError
+from celery.signals import (
+    setup_logging,
+    worker_init,
+    worker_process_init,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
+from celery.worker.request import Request
 from flask import Flask
 from kombu.transport import redis, virtual
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import logs
 from app.extensions import db
-from app.services import audit
+from app.models.jobs import QUEUES
+from app.services import audit, jobs_sweep
 from app.tasks.declare import REGISTRY
-from app.tasks.runner import SEND_SECONDS, execute, sweep
+from app.tasks.presence import Presence
+from app.tasks.queue import SEND_SECONDS, sweep
+from app.tasks.runner import execute
 
 log = logging.getLogger(__name__)
 Schedule = Mapping[str, tuple[int, Callable[[], Any]]]  # name -> every so many seconds, what runs
@@ -55,33 +68,67 @@ class Channel(redis.Channel):
             return True
 
 
+class JobRequest(Request):
+    """What the worker's main process knows of a job in one of its children: it sees them die."""
+
+    def on_timeout(self, soft: bool, timeout: float) -> None:
+        """Fail a job that did not end by itself when it was told that its time was over."""
+        super().on_timeout(soft, timeout)
+        if not soft:
+            self._tell(jobs_sweep.fail_over_time)
+
+    def on_failure(self, exc_info: Any, **kwargs: Any) -> None:
+        """Let another process begin at once where one died; the message goes back to Redis after that."""
+        if isinstance(exc_info.exception, WorkerLostError):
+            self._tell(jobs_sweep.let_go)
+        super().on_failure(exc_info, **kwargs)
+
+    def _tell(self, what: Callable[[int, str, int | None], None]) -> None:
+        """Write to the job's row; if that is not possible, the lease runs out and the sweeper does it."""
+        app: Flask = self.task.app.flask
+        try:
+            with app.app_context():
+                what(int(self.args[0]), self.hostname, self.worker_pid)
+        except (SQLAlchemyError, *MALFORMED) as error:
+            log.warning("nothing could be noted about a process that died: %r", error)
+
+
 def init_app(app: Flask, schedule: Schedule) -> None:
     """Give the application its Celery instance, with a task for each declared job and each line of the schedule."""
     redis.Transport.Channel = Channel  # kombu finds the transport by the URL, there is no other place to say it
     celery = Celery(app.import_name, set_as_current=False)
     celery.conf.update(_settings(app, schedule))
+    celery.flask = app
+    presence = Presence(app)
     for spec in REGISTRY.values():
         limits = {"soft_time_limit": spec.time_limit, "time_limit": spec.time_limit + GRACE_SECONDS}
-        celery.task(_in_context(app, execute), name=spec.name, shared=False, **limits)
+        task = _in_context(app, partial(_execute, presence))
+        celery.task(task, name=spec.name, bind=True, Request=JobRequest, shared=False, **limits)
     for name, (_seconds, function) in schedule.items():
-        celery.task(_in_context(app, function), name=name, shared=False, time_limit=SWEEP_SECONDS)
+        task = _in_context(app, lambda _task, function=function: function())
+        celery.task(task, name=name, bind=True, shared=False, time_limit=SWEEP_SECONDS)
     app.extensions["celery"] = celery
-    _connect_signals(app)
+    _connect_signals(app, presence)
+
+
+def _execute(presence: Presence, task: Any, job_id: int) -> None:
+    """Run a job in a child of a worker."""
+    execute(job_id, task.request.hostname or "", os.getpid(), presence.is_over)
 
 
 def _in_context(app: Flask, function: Callable[..., Any]) -> Callable[..., None]:
     """Return the function as it runs in a worker: with the application, its log lines naming the job."""
 
-    def task(*args: Any) -> None:
+    def run(task: Any, *args: Any) -> None:
         about = f"job-{args[0]}" if args else "schedule"
         with app.app_context(), logs.about(about), audit.acting(audit.Origin(program="schedule")):
-            function(*args)
+            function(task, *args)
 
-    return task
+    return run
 
 
-def _connect_signals(app: Flask) -> None:
-    """Set up logging as in the web process, fresh database connections, and a sweep when a worker starts."""
+def _connect_signals(app: Flask, presence: Presence) -> None:
+    """Set up logging as in the web process, fresh database connections, presence, and a sweep when a worker starts."""
 
     def use_our_logging(**_: Any) -> None:
         logs.init_app(app)
@@ -92,15 +139,17 @@ def _connect_signals(app: Flask) -> None:
         with app.app_context():
             db.engine.dispose(close=False)
 
+    def begin(sender: Any, **_: Any) -> None:
+        presence.begin(sender)
+        with app.app_context(), audit.acting(audit.Origin(program="schedule")):
+            sweep()
+
     setup_logging.connect(use_our_logging, weak=False)
+    worker_init.connect(presence.prepare, weak=False)
     worker_process_init.connect(forget_parents_connections, weak=False)
-    worker_ready.connect(partial(_sweep_at_start, app), weak=False)
-
-
-def _sweep_at_start(app: Flask, **_: Any) -> None:
-    """Take up what was left while no worker ran."""
-    with app.app_context(), audit.acting(audit.Origin(program="schedule")):
-        sweep()
+    worker_ready.connect(begin, weak=False)
+    worker_shutting_down.connect(presence.stop, weak=False)
+    worker_shutdown.connect(presence.end, weak=False)
 
 
 def _settings(app: Flask, schedule: Schedule) -> dict[str, Any]:
@@ -116,8 +165,10 @@ def _settings(app: Flask, schedule: Schedule) -> dict[str, Any]:
             "socket_keepalive": True,
             "health_check_interval": 10,
             "global_keyprefix": "todos:",
+            "queue_order_strategy": "priority",  # in the order of task_queues
         },
-        "task_default_queue": "jobs",
+        "task_queues": {name: {"exchange": name, "routing_key": name} for name in QUEUES},
+        "task_default_queue": QUEUES[0],
         "task_serializer": "json",
         "accept_content": ["json"],
         "task_ignore_result": True,
@@ -130,6 +181,10 @@ def _settings(app: Flask, schedule: Schedule) -> dict[str, Any]:
         "worker_send_task_events": True,
         # every line of the schedule is safe to run early or twice: nothing has to be remembered in a file
         "beat_scheduler": "celery.beat.Scheduler",
-        "beat_schedule": {name: {"task": name, "schedule": seconds} for name, (seconds, _) in schedule.items()},
+        "beat_schedule": {
+            # what nobody took until the next turn need not be done twice
+            name: {"task": name, "schedule": seconds, "options": {"expires": seconds}}
+            for name, (seconds, _) in schedule.items()
+        },
         "timezone": "UTC",
     }

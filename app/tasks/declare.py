@@ -2,61 +2,93 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+import random
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
+
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app.db import transaction
 from app.models.users import User
-from app.services import jobs
+from app.services import jobs_runs
+from app.services.jobs_parts import Part
 
 T = TypeVar("T")
-KeyFunction = Callable[[int | None, dict[str, Any]], str | None]
+Facts = dict[str, Any]
+KeyFunction = Callable[[int | None, Facts], str | None]
 REGISTRY: dict[str, "Spec"] = {}
+# a connection that was cut, a deadlock, a lock that was not to be had: the batch was rolled back
+TRANSIENT: tuple[type[Exception], ...] = (OperationalError, InterfaceError)
 
 
-def same_work(owner_id: int | None, args: dict[str, Any]) -> str | None:
+class Stopping(Exception):
+    """The worker was told to end: the job goes back to the queue."""
+
+
+def same_work(owner_id: int | None, args: Facts) -> str | None:
     """Make a second click return the active job: the key of equal work by the same person."""
     return hashlib.sha256(json.dumps([owner_id, args], sort_keys=True).encode()).hexdigest()
 
 
+def add_up(results: Sequence[Facts]) -> Facts:
+    """Return one result of many: numbers are added, lists joined, of everything else the last counts."""
+    total: Facts = {}
+    for name, value in (pair for result in results for pair in result.items()):
+        known = total.get(name)
+        is_sum = isinstance(known, int | float | list) and isinstance(value, type(known))
+        total[name] = known + value if is_sum else value
+    return total
+
+
 @dataclass(frozen=True)
 class Spec:
-    """A declared job."""
-
-    name: str
-    title: str
-    permission: tuple[str, str] | None
-    key: KeyFunction
-    time_limit: int
-    function: Callable[..., dict[str, Any]]
-    told: bool
-
-
-def job(
-    name: str,
-    *,
-    title: str,
-    permission: tuple[str, str] | None,
-    key: KeyFunction = same_work,
-    time_limit: int = 300,
-    told: bool = True,
-) -> Callable[[Callable[..., dict[str, Any]]], Spec]:
-    """Declare a job.
+    """A declared job.
 
     Args:
         name: the name stored in rows and messages; never change it.
         title: what people read.
         permission: what the starter needs, when submitting and again when it starts; None for the system's own.
         key: the idempotency key from the owner's id and the arguments; None for work that may run twice.
-        time_limit: seconds after which it fails.
+        time_limit: seconds after which an attempt fails; of a split job, an attempt at a part.
         told: whether its owner is notified of its end.
+        queue: "interactive" for what somebody waits for, "bulk" for what may wait behind it.
+        attempts: how often it is begun before it fails, because workers died or because of `retry_on`.
+        retry_on: errors that pass, after which it is begun again.
+        backoff: seconds before the second attempt, which double with each further one, and the most of them.
+        plan: for large work, what returns its parts; it is called once, with the run and the job's arguments, and
+            the function then for each part, with the part's arguments too.
+        finish: what makes one result of the parts' results, in the order of the plan.
     """
 
-    def declare(function: Callable[..., dict[str, Any]]) -> Spec:
-        spec = Spec(name, title, permission, key, time_limit, function, told)
-        REGISTRY[name] = spec
-        return spec
+    name: str
+    function: Callable[..., Facts]
+    _: KW_ONLY
+    title: str
+    permission: tuple[str, str] | None
+    key: KeyFunction = same_work
+    time_limit: int = 300
+    told: bool = True
+    queue: str = "interactive"
+    attempts: int = 3
+    retry_on: tuple[type[Exception], ...] = TRANSIENT
+    backoff: tuple[int, int] = (10, 600)
+    plan: Callable[..., Iterable[Part]] | None = None
+    finish: Callable[[Sequence[Facts]], Facts] = add_up
+
+    def delay(self, attempt: int) -> timedelta:
+        """Return how long to wait after an attempt; up to half of it is chance, so that not all come back at once."""
+        first, most = self.backoff
+        return timedelta(seconds=min(first * 2 ** (attempt - 1), most) * random.uniform(0.5, 1))  # noqa: S311
+
+
+def job(name: str, **facts: Any) -> Callable[[Callable[..., Facts]], Spec]:
+    """Declare a job; see `Spec` for the facts."""
+
+    def declare(function: Callable[..., Facts]) -> Spec:
+        REGISTRY[name] = Spec(name, function, **facts)
+        return REGISTRY[name]
 
     return declare
 
@@ -70,6 +102,7 @@ class Run:
     owner: User | None
     done: int = 0
     told: bool = False
+    is_stopping: Callable[[], bool] = lambda: False
     _walk: Generator[Any, None, None] | None = None
 
     def batches(self, items: Sequence[T], size: int = 100, resume: bool = True) -> Iterator[Sequence[T]]:
@@ -87,12 +120,26 @@ class Run:
 
     def _batches(self, items: Sequence[T], size: int, first: int) -> Generator[Sequence[T], None, None]:
         for start in range(first, len(items), size):
+            if start > first:
+                self.check()
             with transaction():
                 batch = items[start : start + size]
                 yield batch
-                jobs.advance(self.job_id, self.attempt, start + len(batch), len(items))
+                jobs_runs.advance(self.job_id, self.attempt, start + len(batch), len(items))
+
+    def check(self) -> None:
+        """Give the job back if its worker has to end; for steps of one's own between transactions.
+
+        Raises:
+            Stopping: see above; a job's function lets it pass.
+        """
+        if self.is_stopping():
+            raise Stopping
 
     def close(self) -> None:
         """Roll a batch back that was left in the middle; whoever keeps the exception would keep it open."""
         if self._walk is not None:
             self._walk.close()
+
+
+__all__ = ["REGISTRY", "TRANSIENT", "Part", "Run", "Spec", "Stopping", "add_up", "job", "same_work"]

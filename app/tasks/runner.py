@@ -1,35 +1,32 @@
 """Jobs: submitted and run here.
 
-Celery and Redis wake workers up; the job's row knows the truth. The message is the row's id and nothing else, it
-is sent after the row is committed, and it may be lost, doubled or late without harm.
+Celery and Redis wake workers up; the job's row knows the truth.
 """
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event, Thread
-from typing import Any
+from typing import Any, NamedTuple
 
-from celery import Celery
 from celery.exceptions import SoftTimeLimitExceeded
 from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.db import after_commit, transaction
-from app.errors import AppError, Denied
+from app.db import after_commit, transaction, utcnow
+from app.errors import AppError, Conflict, Denied
 from app.extensions import db
 from app.models.jobs import Job
 from app.models.users import User
-from app.services import audit, jobs, notifications
+from app.services import audit, jobs, jobs_parts, jobs_runs, jobs_sweep, notifications
 from app.services.permissions import can, load_user
-from app.tasks.declare import REGISTRY, Run, Spec, job
+from app.tasks.declare import REGISTRY, TRANSIENT, Part, Run, Spec, Stopping, job
+from app.tasks.queue import send, sweep
 
-__all__ = ["REGISTRY", "Run", "Spec", "execute", "job", "send", "submit", "submit_for", "sweep"]
+__all__ = ["REGISTRY", "Part", "Run", "Spec", "again", "execute", "job", "send", "submit", "submit_for", "sweep"]
 
 log = logging.getLogger(__name__)
-SEND_SECONDS = 1  # of waiting for Redis to connect, and again to answer
-SEND_OPTIONS = {"socket_timeout": SEND_SECONDS, "max_retries": 0}
 
 
 def submit(viewer: User, spec: Spec, **args: Any) -> Job:
@@ -37,49 +34,92 @@ def submit(viewer: User, spec: Spec, **args: Any) -> Job:
 
     Raises:
         Denied: when the viewer lacks the right.
+        Limited: when the viewer has too many jobs that have not ended.
     """
-    if spec.permission and not can(viewer, *spec.permission):
-        raise Denied("Your role does not let you start this job.")
+    _check(viewer, spec)
     return submit_for(viewer.id, spec, **args)
 
 
-def submit_for(owner_id: int | None, spec: Spec, **args: Any) -> Job:
+def submit_for(owner_id: int | None, spec: Spec, again_of_id: int | None = None, **args: Any) -> Job:
     """Add a job on behalf of somebody whose right was checked, or of the system itself."""
     key = spec.key(owner_id, args)
-    row, is_new = jobs.create(spec.name, args, owner_id, f"{spec.name}:{key}"[:128] if key else None)
+    facts: dict[str, Any] = {"queue": spec.queue, "max_attempts": spec.attempts, "time_limit": spec.time_limit}
+    key = f"{spec.name}:{key}"[:128] if key else None
+    row, is_new = jobs.create(spec.name, args, owner_id, key, again_of_id=again_of_id, **facts)
     if is_new:
         after_commit(lambda: send(row))
     return row
 
 
-def send(row: Job) -> bool:
-    """Send the job's message and return whether Redis took it; never waits long."""
-    celery: Celery = current_app.extensions["celery"]
-    try:
-        with celery.connection_for_write(transport_options=SEND_OPTIONS) as connection:
-            celery.send_task(row.name, args=[row.id], connection=connection, retry=False)
-    except Exception as error:  # noqa: BLE001, whichever layer notices first that Redis is away
-        log.warning("job %s stays queued, Redis does not answer: %s", row.id, type(error).__name__)
-        return False
-    jobs.mark_sent(row.id)
-    return True
+def again(viewer: User, row: Job) -> Job:
+    """Run an ended job again, as a new one of the same owner that names the old.
+
+    Raises:
+        NotFound: when it is somebody else's and the viewer does not manage jobs.
+        Conflict: when it has not ended, or its kind is gone.
+        Denied, Limited: as `submit`.
+    """
+    jobs.check_again(viewer, row)
+    spec = REGISTRY.get(row.name)
+    if spec is None:
+        raise Conflict("This version of the application does not know this kind of job.")
+    if row.owner_id == viewer.id:
+        _check(viewer, spec)
+    return submit_for(row.owner_id, spec, again_of_id=row.id, **row.args)
 
 
-def execute(job_id: int) -> None:
+def _check(viewer: User, spec: Spec) -> None:
+    """Refuse what the viewer may not start, or not now."""
+    if spec.permission and not can(viewer, *spec.permission):
+        raise Denied("Your role does not let you start this job.")
+    jobs.check_limit(viewer.id, current_app.config["MAX_ACTIVE_JOBS"])
+
+
+class Outcome(NamedTuple):
+    """How an attempt ended: a final status, "split" into parts, to be tried "again", or "returned" to the queue."""
+
+    status: str
+    result: dict[str, Any] | None = None
+    error: str | None = None
+    parts: Sequence[Part] = ()
+
+
+def execute(
+    job_id: int, worker: str = "", pid: int | None = None, is_stopping: Callable[[], bool] = lambda: False
+) -> None:
     """Run a job if it can be claimed; a doubled, late or unknown message does nothing."""
     with audit.acting(audit.Origin(job_id=job_id)):
-        row = jobs.claim(job_id)
+        row = jobs_runs.claim(job_id, worker, pid)
     if row is None:
         log.info("job %s is not to be had", job_id)
         return
-    told = row.name in REGISTRY and REGISTRY[row.name].told
-    run = Run(row.id, row.attempt, load_user(row.owner_id) if row.owner_id else None, row.progress_done, told)
+    row = _copy(row)
+    spec = REGISTRY.get(row.name)
+    told = spec is not None and spec.told and row.parent_id is None
+    owner = load_user(row.owner_id) if row.owner_id else None
+    run = Run(row.id, row.attempt, owner, row.progress_done, told, is_stopping)
     log.info("job %s %s starts, attempt %s", row.id, row.name, row.attempt)
+    with audit.acting(audit.Origin(lambda: row.owner_id, job_id=row.parent_id or row.id)):
+        _attempt(run, row, spec)
+        if row.parent_id and (whole := jobs_parts.settle(row.parent_id)):
+            send(whole)
+
+
+def _attempt(run: Run, row: Job, spec: Spec | None) -> None:
+    """Work on a job that was claimed, and write how that ended."""
     try:
-        with _heartbeat(run), audit.acting(audit.Origin(lambda: row.owner_id, job_id=row.id)):
-            _end(run, *_outcome(run, row))
-    except jobs.Superseded:
-        log.warning("job %s was taken over by another worker", job_id)
+        with _heartbeat(run):
+            _end(run, row, spec, _outcome(run, row, spec))
+    except jobs_runs.Superseded:
+        log.warning("job %s was taken over by another worker", row.id)
+    except TRANSIENT as error:
+        db.session.rollback()
+        log.warning("the end of job %s could not be written: %s", row.id, type(error).__name__)
+
+
+def _copy(row: Job) -> Job:
+    """Return a job that belongs to no session: a rollback would make the other unreadable."""
+    return Job(**{column.key: getattr(row, column.key) for column in Job.__table__.columns})
 
 
 @contextmanager
@@ -89,11 +129,11 @@ def _heartbeat(run: Run) -> Iterator[None]:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
 
     def beat() -> None:
-        while not ended.wait(jobs.LEASE.total_seconds() / 3):
+        while not ended.wait(jobs_runs.LEASE.total_seconds() / 3):
             try:
                 with app.app_context():
-                    jobs.renew(run.job_id, run.attempt)
-            except jobs.Superseded:
+                    jobs_runs.renew(run.job_id, run.attempt)
+            except jobs_runs.Superseded:
                 return
             except SQLAlchemyError as error:
                 log.warning("the lease of job %s could not be renewed: %s", run.job_id, type(error).__name__)
@@ -104,59 +144,91 @@ def _heartbeat(run: Run) -> Iterator[None]:
         yield
     finally:
         ended.set()
-        thread.join(jobs.LEASE.total_seconds())
+        thread.join(jobs_runs.LEASE.total_seconds())
 
 
-def _outcome(run: Run, row: Job) -> tuple[str, dict[str, Any] | None, str | None]:
-    """Call the job's function and say how it ended: status, result, error."""
-    spec = REGISTRY.get(row.name)
-    sentence = f"Something went wrong on our side. Quote job {row.id} when you ask for help."
+def _outcome(run: Run, row: Job, spec: Spec | None) -> Outcome:
+    """Call the job's function and say how it ended."""
     try:
         if spec is None:
             raise AppError("This version of the application does not know this kind of job.")
         if spec.permission and (run.owner is None or not can(run.owner, *spec.permission)):
             raise Denied("No longer permitted: the person who started this job lost the right to it.")
-        result = spec.function(run, **row.args)
-        json.dumps(result)
-        db.session.flush()  # what cannot be stored fails the job while it can still fail
-        return "succeeded", result, None
-    except jobs.Superseded:
+        return _work(run, row, spec)
+    except jobs_runs.Superseded:
         raise
-    except jobs.Cancelled:
-        return "cancelled", None, None
+    except jobs_runs.Cancelled:
+        return Outcome("cancelled")
+    except Stopping:
+        return Outcome("returned")
     except SoftTimeLimitExceeded:
-        return "failed", None, f"It took longer than {spec.time_limit if spec else 0} seconds."
-    except AppError as error:
-        return "failed", None, error.message
-    except Exception:
-        log.exception("job %s failed", run.job_id)  # the row cannot be read until the rollback
-        return "failed", None, sentence
+        return Outcome("failed", error=jobs_sweep.TOO_LONG.format(row.time_limit))
+    except Exception as error:  # noqa: BLE001, the boundary to whatever a job does
+        return _failure(error, row, spec)
     finally:
         run.close()
 
 
-def _end(run: Run, status: str, result: dict[str, Any] | None, error: str | None) -> None:
-    """Commit the end of the job with whatever its function left uncommitted; drop the latter if it failed."""
-    if status != "succeeded":
+def _work(run: Run, row: Job, spec: Spec) -> Outcome:
+    """Plan a large job, put its parts' results together, or do the work."""
+    if spec.plan and row.parent_id is None:
+        if row.parts_total is None:
+            return Outcome("split", parts=list(spec.plan(run, **row.args)))
+        return _joined(spec, jobs_parts.of(row.id))
+    result = spec.function(run, **jobs_parts.args_of(row))
+    json.dumps(result)
+    db.session.flush()  # what cannot be stored fails the job while it can still fail
+    return Outcome("succeeded", result)
+
+
+def _joined(spec: Spec, parts: Sequence[Job]) -> Outcome:
+    """Make one end of the ends of all parts."""
+    result = spec.finish([part.result or {} for part in parts if part.status == "succeeded"])
+    others = [part for part in parts if part.status != "succeeded"]
+    if not others:
+        return Outcome("succeeded", result)
+    why = others[0].error or "It was cancelled."
+    return Outcome("failed", result, f"{len(others)} of {len(parts)} parts failed. {why}")
+
+
+def _failure(error: Exception, row: Job, spec: Spec | None) -> Outcome:
+    """Tell an error that passes from one that stays; people read a sentence, the log the rest."""
+    passes = spec is not None and isinstance(error, spec.retry_on) and row.attempts_left > 0
+    sentence = f"Something went wrong on our side. Quote job {row.id} when you ask for help."
+    if isinstance(error, AppError):
+        sentence = error.message
+    elif not passes:
+        log.error("job %s failed", row.id, exc_info=error)
+    if passes:
+        log.warning("attempt %s at job %s failed: %r", row.attempt, row.id, error)
+    return Outcome("again" if passes else "failed", error=sentence)
+
+
+def _end(run: Run, row: Job, spec: Spec | None, how: Outcome) -> None:
+    """Commit the end of the attempt with whatever its function left uncommitted; drop the latter if it failed."""
+    if how.status != "succeeded":
         db.session.rollback()
     try:
         with transaction():
-            jobs.finish(run.job_id, run.attempt, status, result, error)
-            if run.owner and run.told and status != "cancelled":
-                notifications.tell([run.owner.id], "job", key=f"job:{run.job_id}", job_id=run.job_id)
-    except jobs.Cancelled:
-        status = "cancelled"
+            _write(run, row, spec, how)
+    except jobs_runs.Cancelled:
+        how = Outcome("cancelled")
         with transaction():
-            jobs.finish(run.job_id, run.attempt, status)
-    log.info("job %s %s", run.job_id, status)
+            jobs_runs.finish(run.job_id, run.attempt, "cancelled")
+    log.info("job %s %s", run.job_id, how.status)
+    if how.status == "split":
+        send(*(jobs_parts.of(row.id) or [row]))
 
 
-def sweep() -> int:
-    """Send what was not sent, or whose worker died; return how many messages went out."""
-    jobs.end_abandoned()
-    sent = 0
-    for row in jobs.to_send():
-        if not send(row):
-            break  # Redis is away: the next sweep tries again
-        sent += 1
-    return sent
+def _write(run: Run, row: Job, spec: Spec | None, how: Outcome) -> None:
+    """Write how an attempt ended within the present transaction."""
+    if how.status == "split":
+        jobs_runs.split(row, how.parts)
+    elif how.status == "returned":
+        jobs_runs.put_back(run.job_id, run.attempt, excused=True)
+    elif how.status == "again" and spec is not None:
+        jobs_runs.put_back(run.job_id, run.attempt, utcnow() + spec.delay(row.attempt - row.excused), how.error)
+    else:
+        jobs_runs.finish(run.job_id, run.attempt, how.status, how.result, how.error)
+        if run.owner and run.told and how.status != "cancelled":
+            notifications.tell([run.owner.id], "job", key=f"job:{run.job_id}", job_id=run.job_id)

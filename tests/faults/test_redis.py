@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from app.db import transaction, utcnow
 from app.extensions import db
 from app.models import Job, Todo
-from app.services.jobs import RESEND_AFTER
+from app.services.jobs_sweep import RESEND_AFTER
 from app.tasks.runner import send, sweep
 from tests.factories import create_job, create_todo
 from tests.faults.conftest import BEAT

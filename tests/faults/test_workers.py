@@ -88,7 +88,7 @@ def test_message_delivered_five_times_at_once_runs_once(start, slow, ended):
 
 
 def test_strange_messages_leave_the_worker_alive(start, ended, cast, broker, tmp_path):
-    jobs = Queue("jobs", Exchange("jobs"), routing_key="jobs")
+    jobs = Queue("interactive", Exchange("interactive"), routing_key="interactive")
     options = {"global_keyprefix": "todos:"}
     bomb = tmp_path / "executed"
     with Connection(broker.url.replace("unix://", "redis+socket://"), transport_options=options) as connection:
@@ -118,7 +118,7 @@ def test_strange_messages_leave_the_worker_alive(start, ended, cast, broker, tmp
 
 def test_malformed_messages_leave_the_worker_alive_and_free(start, ended, cast, broker):
     with Redis.from_url(broker.url) as redis:
-        redis.lpush("todos:jobs", *MESSAGES.values())
+        redis.lpush("todos:interactive", *MESSAGES.values())
         worker = start([*WORKER, "--concurrency", "1"])
         job = create_job(cast.alice)
         send(job)

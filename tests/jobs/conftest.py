@@ -12,7 +12,7 @@ from redis import Redis
 from app.tasks.runner import REGISTRY, Spec, job
 from tools.valkey import Server
 
-QUEUE = "todos:jobs"
+QUEUE = "todos:interactive"
 
 
 @pytest.fixture

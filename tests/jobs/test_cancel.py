@@ -6,7 +6,7 @@ from app.db import utcnow
 from app.errors import NotFound
 from app.extensions import db
 from app.models import Job, Todo
-from app.services import jobs
+from app.services import jobs, jobs_runs
 from app.tasks.runner import execute, submit_for
 from tests.factories import create_job
 from tests.jobs.test_engine import reread, titles
@@ -52,7 +52,7 @@ def test_running_job_keeps_running_until_it_notices(login, cast):
 
 def test_abandoned_job_that_was_to_stop_is_not_taken_over(cast):
     job = create_job(cast.alice, "running", lease_expires_at=utcnow(), cancel_requested_at=utcnow())
-    assert jobs.claim(job.id) is None
+    assert jobs_runs.claim(job.id) is None
 
 
 @pytest.mark.parametrize("status", ["succeeded", "failed", "cancelled"])

@@ -5,16 +5,17 @@ from datetime import timedelta
 import pytest
 
 from app.db import utcnow
-from app.services import jobs
+from app.services import jobs_sweep
 from app.tasks.runner import execute, sweep
 from app.tasks.schedule import SCHEDULE
 from tests.factories import create_job
 from tests.jobs.test_engine import reread
 
+MAX_ATTEMPTS = 3
 MINUTE = timedelta(minutes=1)
 SENT = {
     "never sent": ("queued", lambda now: {}),
-    "sent long ago": ("queued", lambda now: {"sent_at": now - jobs.RESEND_AFTER - MINUTE}),
+    "sent long ago": ("queued", lambda now: {"sent_at": now - jobs_sweep.RESEND_AFTER - MINUTE}),
     "abandoned": ("running", lambda now: {"sent_at": now, "lease_expires_at": now - MINUTE}),
     "abandoned twice": ("running", lambda now: {"attempt": 2, "lease_expires_at": now - MINUTE}),
 }
@@ -64,7 +65,7 @@ def test_swept_job_runs_on_as_a_further_attempt(cast, declare, queue):
 
 
 def test_sweep_fails_a_job_whose_worker_died_too_often(cast, queue):
-    facts = {"attempt": jobs.MAX_ATTEMPTS, "lease_expires_at": utcnow() - MINUTE}
+    facts = {"attempt": MAX_ATTEMPTS, "lease_expires_at": utcnow() - MINUTE}
     job = create_job(cast.alice, "running", **facts)
     assert sweep() == 0
     found = reread(job)
@@ -73,7 +74,7 @@ def test_sweep_fails_a_job_whose_worker_died_too_often(cast, queue):
     assert found.lease_expires_at is None
 
 
-@pytest.mark.parametrize("attempt", [1, jobs.MAX_ATTEMPTS])
+@pytest.mark.parametrize("attempt", [1, MAX_ATTEMPTS])
 def test_sweep_ends_an_abandoned_job_that_was_to_stop(cast, queue, attempt):
     facts = {"attempt": attempt, "lease_expires_at": utcnow() - MINUTE, "cancel_requested_at": utcnow()}
     job = create_job(cast.alice, "running", **facts)
