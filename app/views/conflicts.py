@@ -37,8 +37,8 @@ class CarriedField(HiddenField):
 class Choice:
     """Renders a field as a choice between what the viewer typed and what somebody saved meanwhile."""
 
-    def __init__(self, inner: Any, before: str | None, theirs: str, take: str) -> None:
-        self.inner, self.before, self.theirs, self.take = inner, before, theirs, take
+    def __init__(self, inner: Any, before: str | None, theirs: str, changed_by: str) -> None:
+        self.inner, self.before, self.theirs, self.changed_by = inner, before, theirs, changed_by
 
     def __call__(self, field: Field, **kwargs: Any) -> Markup:
         """Return the field's HTML."""
@@ -118,8 +118,8 @@ def compare(form: Any, row: Any) -> None:
             field.changes = _changes(theirs[name] if ancestor is None else ancestor, theirs[name])
         elif name in mine and mine[name] != theirs[name]:
             former = None if ancestor is None else _readable(field, ancestor)
-            take = "theirs" if mine[name] == ancestor else "mine"
-            field.widget = Choice(field.widget, former, _readable(field, theirs[name]), take)
+            changed_by = {str(mine[name]): "them", str(theirs[name]): "you"}.get(str(ancestor), "both")
+            field.widget = Choice(field.widget, former, _readable(field, theirs[name]), changed_by)
     form.shown.data = json.dumps(theirs)
 
 
