@@ -43,7 +43,7 @@ def create_app(config: Config | None = None) -> Flask:
         views.register_views(app, appbuilder)
     views.escape_translations(app)
     security.init_app(app)  # after FAB's own hook, which sets g.user
-    broker.init_app(app, schedule.SCHEDULE)
+    broker.init_app(app, schedule.BEAT)
     cli.init_app(app)
     app.wsgi_app = Prefix(app.wsgi_app, config.SCRIPT_NAME)  # type: ignore[method-assign]
     if hops := config.PROXY_HOPS:

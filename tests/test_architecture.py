@@ -35,6 +35,7 @@ MAY_IMPORT = {
     "app.views": (*LOWER, "app.views", "app.tasks", "app.services", "app.security", "app.tokens"),
     "app.cli": (
         "app.cli",
+        "app.tasks",
         "app.db",
         "app.services",
         "app.models",

@@ -15,7 +15,7 @@ from app.extensions import db
 from app.models import Job
 from app.tasks.broker import GRACE_SECONDS, VISIBILITY_SECONDS
 from app.tasks.runner import REGISTRY
-from app.tasks.schedule import SCHEDULE
+from app.tasks.schedule import BEAT
 from config import ROOT
 from tests.conftest import db_dispose, empty, migrate, settings
 from tests.factories import create_job, create_todo, create_user
@@ -82,7 +82,7 @@ def test_worker_answers_ping_and_status(worker, environ):
 
 def test_worker_names_the_declared_jobs_and_the_schedule(worker, environ):
     registered = json.loads(celery(environ, "inspect", "registered", "--json"))
-    assert set(registered["inspected@host"]) == set(REGISTRY) | set(SCHEDULE)
+    assert set(registered["inspected@host"]) == set(REGISTRY) | set(BEAT)
 
 
 def test_group_of_tasks_runs_both_jobs(worker, site, alice):

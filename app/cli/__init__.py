@@ -3,6 +3,7 @@
 from flask import Flask
 
 from app.cli.backup import backup
+from app.cli.jobs import jobs
 from app.cli.settings import settings
 from app.cli.setup import fill_demo, first_admin, sync
 from app.cli.users import users
@@ -17,6 +18,7 @@ COMMANDS = (
     fill_demo,
     users,
     settings,
+    jobs,
     backup,
 )
 

@@ -10,6 +10,7 @@ from redis import Redis, RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.errors import Unavailable
 from app.extensions import db
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,23 @@ def check() -> dict[str, Any]:
     if not redis_answers():
         found["redis"] = "does not answer: jobs wait"
     return found
+
+
+def check_database() -> str:
+    """Let the database look for damage in itself, as far as it can without getting in anybody's way.
+
+    Raises:
+        Unavailable: with what it found.
+    """
+    if db.engine.dialect.name == "sqlite":
+        found = list(db.session.scalars(text("PRAGMA integrity_check(5)")))
+        problems = [str(line) for line in found if line != "ok"]
+    else:
+        broken = text("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid OR NOT indisready")
+        problems = [f"the index {name} is not valid" for name in db.session.scalars(broken)]
+    if problems:
+        raise Unavailable("The database is damaged: " + "; ".join(problems))
+    return "ok"
 
 
 def redis_answers() -> bool:

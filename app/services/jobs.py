@@ -100,6 +100,11 @@ def request_cancel(viewer: User, job: Job) -> None:
     """
     if job.owner_id != viewer.id and not can(viewer, "can_cancel_all", "Job"):
         raise NotFound("You can cancel your own jobs only.")
+    stop(job)
+
+
+def stop(job: Job) -> None:
+    """Stop a job, whoever asks."""
     now = utcnow()
     family = or_(Job.id == job.id, Job.parent_id == job.id)
     with transaction() as session:
@@ -110,14 +115,18 @@ def request_cancel(viewer: User, job: Job) -> None:
         session.execute(update(Job).where(Job.id == job.id, waits_for_parts()).values(ended))
 
 
-def check_again(viewer: User, job: Job) -> None:
+def check_again(job: Job, viewer: User | None = None) -> None:
     """Refuse to run a job again.
+
+    Args:
+        job: which.
+        viewer: who asks; None for whoever runs the site.
 
     Raises:
         NotFound: when it is somebody else's and the viewer does not manage jobs.
         Conflict: when it has not ended, or is a part of another job.
     """
-    if job.owner_id != viewer.id and not can(viewer, "can_cancel_all", "Job"):
+    if viewer is not None and job.owner_id != viewer.id and not can(viewer, "can_cancel_all", "Job"):
         raise NotFound("You can run your own jobs again only.")
     if not job.is_final:
         raise Conflict("This job has not ended. Cancel it first, or wait.")

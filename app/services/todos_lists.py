@@ -165,3 +165,9 @@ def matching_ids(viewer: User, wanted: Filter) -> list[int]:
     """Return the ids of all todos that a list shows, over all its pages, up to `EXPORT_CAP`."""
     statement = select(Todo.id).where(*_conditions(viewer, wanted))
     return list(db.session.scalars(statement.order_by(Todo.id).limit(EXPORT_CAP)))
+
+
+def count_open() -> int:
+    """Return how many todos of everybody are open."""
+    is_open = (Todo.complete.is_(False), Todo.deleted_at.is_(None))
+    return int(db.session.scalar(select(func.count()).select_from(Todo).where(*is_open)) or 0)

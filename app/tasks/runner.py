@@ -59,12 +59,22 @@ def again(viewer: User, row: Job) -> Job:
         Conflict: when it has not ended, or its kind is gone.
         Denied, Limited: as `submit`.
     """
-    jobs.check_again(viewer, row)
+    jobs.check_again(row, viewer)
+    if row.owner_id == viewer.id and row.name in REGISTRY:
+        _check(viewer, REGISTRY[row.name])
+    return repeat(row)
+
+
+def repeat(row: Job) -> Job:
+    """Run an ended job again, whoever asks.
+
+    Raises:
+        Conflict: when it has not ended, or its kind is gone.
+    """
+    jobs.check_again(row)
     spec = REGISTRY.get(row.name)
     if spec is None:
         raise Conflict("This version of the application does not know this kind of job.")
-    if row.owner_id == viewer.id:
-        _check(viewer, spec)
     return submit_for(row.owner_id, spec, again_of_id=row.id, **row.args)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from app import create_app
 from app.extensions import db
 from app.models import Todo
+from app.tasks import schedule
 from app.tasks.runner import Run, job
 
 WAIT = 60  # seconds for a test to open the gate
@@ -33,5 +34,6 @@ def wait_at_gate(folder: Path) -> None:
         time.sleep(0.02)
 
 
+schedule.SCHEDULE = {}  # nothing but what a test asks for
 celery = create_app().extensions["celery"]
 celery.conf.beat_schedule = {"jobs.sweep": {"task": "jobs.sweep", "schedule": 1}}

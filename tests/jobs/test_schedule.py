@@ -1,0 +1,128 @@
+"""The schedule: one job for each turn, whoever looks at the clock, and none for turns that were missed."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from app.db import utcnow
+from app.extensions import db
+from app.models import Job, JobSlot
+from app.services import health, jobs_slots, jobs_sweep, todos_lists
+from app.tasks import schedule
+from app.tasks.runner import execute
+from app.tasks.schedule import SCHEDULE, start, tick
+from tests.factories import create_attachment, create_job, create_todo
+from tests.jobs.test_engine import reread
+
+NAMES = sorted(SCHEDULE)
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    """The clock, at the middle of a turn of every line; returns a function that moves it."""
+    now = jobs_slots.slot_of(86_400) + timedelta(hours=12, minutes=7)
+
+    def move(**ahead):
+        nonlocal now
+        now += timedelta(**ahead)
+        monkeypatch.setattr("app.db.clock", lambda: now)
+
+    move()
+    return move
+
+
+def names():
+    return sorted(db.session.scalars(select(Job.name)))
+
+
+def end_all():
+    for job_id in db.session.scalars(select(Job.id).where(Job.status == "queued")).all():
+        execute(job_id)
+
+
+def test_each_line_starts_once_a_turn_however_often_somebody_looks(cast, queue, clock):
+    for _ in range(3):
+        tick()
+    assert names() == NAMES
+    end_all()
+    assert {job.status for job in db.session.scalars(select(Job))} == {"succeeded"}
+    clock(hours=1)
+    tick()
+    assert names().count("jobs.purge") == 2
+    assert names().count("system.check_database") == 1
+
+
+def test_two_schedulers_at_once_start_one_job(cast, elsewhere):
+    elsewhere(tick, times=4)
+    assert names() == NAMES
+
+
+def test_turns_that_were_missed_come_once(cast, queue, clock):
+    tick()
+    end_all()
+    clock(days=3)
+    tick()
+    tick()
+    assert names() == sorted(NAMES * 2)
+
+
+def test_turn_does_not_begin_while_the_last_one_goes_on(cast, queue, clock):
+    tick()
+    clock(hours=1)
+    tick()
+    assert names() == NAMES
+    assert db.session.scalar(select(func.count()).select_from(JobSlot)) > len(NAMES)
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_clock_that_jumps_and_comes_back_starts_no_turn_twice(cast, queue, clock, hours):
+    for jump in (0, hours, -hours, 0):
+        clock(hours=jump)
+        tick()
+        end_all()
+    assert names().count("jobs.purge") == 2
+    assert names().count("system.check_database") == 1
+
+
+def test_line_started_by_hand_is_a_job_like_any_and_not_started_twice(cast, queue):
+    job = start("todos.count_open")
+    assert start("todos.count_open") is None
+    create_todo(cast.alice)
+    create_todo(cast.alice, complete=True, completed_at=utcnow())
+    execute(job.id)
+    assert (reread(job).status, reread(job).result) == ("succeeded", {"value": 1})
+    assert jobs_slots.last_jobs()["todos.count_open"].id == job.id
+
+
+def test_every_line_has_a_title():
+    assert set(schedule.TITLES) == set(SCHEDULE)
+
+
+def test_purge_deletes_ended_jobs_with_parts_and_files_and_keeps_the_others(cast):
+    old = utcnow() - timedelta(days=31)
+    gone = create_job(cast.alice, "succeeded", finished_at=old)
+    part = create_job(cast.alice, "succeeded", finished_at=old, parent_id=gone.id, part=0)
+    create_attachment(None, b"id\r\n", "todos.csv", "text/csv", job_id=gone.id)
+    routine = create_job(None, "succeeded", finished_at=utcnow() - timedelta(days=3))
+    kept = [
+        create_job(cast.alice, "failed", finished_at=utcnow() - timedelta(days=29)),
+        create_job(None, "failed", finished_at=utcnow() - timedelta(days=3)),
+        create_job(cast.alice, created_at=old),
+        create_job(cast.alice, "running", created_at=old),
+    ]
+    assert jobs_sweep.purge(30) == 2
+    assert jobs_sweep.purge(30) == 0
+    left = set(db.session.scalars(select(Job.id)))
+    assert left == {job.id for job in kept}
+    assert not {gone.id, part.id, routine.id} & left
+
+
+def test_database_finds_no_damage_in_itself(cast):
+    assert health.check_database() == "ok"
+
+
+def test_open_todos_are_counted_without_deleted_ones(cast):
+    create_todo(cast.alice, deleted_at=utcnow())
+    create_todo(cast.bob)
+    assert todos_lists.count_open() == 1
