@@ -93,6 +93,7 @@ class Config:
     PROXY_HOPS: int = setting(whole(0, 9), "Reverse proxies in front whose X-Forwarded-* headers are believed", "0")
     SESSION_COOKIE_SECURE: bool = setting(switch, "Send the session cookie over https only", "1", development="0")
     SESSION_HOURS: int = setting(whole(1, 2160), "Hours without a visit after which a session ends", "12")
+    SESSION_DAYS: int = setting(whole(1, 365), "Days after which a session ends however often it is used", "30")
     REGISTRATION_ENABLED: bool = setting(switch, "Let visitors register as Member", "0", development="1")
     LOGIN_LIMIT: str = setting(text, "Login and registration attempts per address", "20 per minute")
     AUDIT_DAYS: int = setting(whole(30, 36_500), "Days that the audit trail keeps an entry", "730")

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
-from werkzeug.routing import RoutingException
+from werkzeug.routing import RequestRedirect
 
 
 class AppError(ClickException):
@@ -140,7 +140,7 @@ def show(error: Exception) -> ResponseReturnValue:
     status, message = 500, MESSAGES[500]
     if isinstance(error, AppError):
         status, message = error.status, error.message
-    elif isinstance(error, RoutingException):
+    elif isinstance(error, RequestRedirect):
         return cast(Response, error)  # a redirect, such as the one that adds a missing slash
     elif isinstance(error, CSRFError):
         status, message = 400, "This form is too old, or came from another site. Reload the page and try again."

@@ -9,6 +9,7 @@ from flask_limiter import Limiter
 from flask_login import current_user
 
 from app import tokens
+from app.db import utcnow
 from app.errors import AppError, Invalid, Unauthenticated
 from app.extensions import limiter
 from app.fab_commands import CommandSecurityManager
@@ -97,7 +98,9 @@ class SecurityManager(CommandSecurityManager):
 
     def load_user(self, pk: str) -> User | None:
         """Return the user of a session, unless the session ended by a new password or role, or the user is gone."""
-        return None if tokens.bearer() is not None else load_signed_in(str(pk), session.get("id", ""))
+        if tokens.bearer() is not None or is_too_old():
+            return None
+        return load_signed_in(str(pk), session.get("id", ""))
 
     def create_login_manager(self, app: Flask) -> Any:
         """Know people by their tokens too."""
@@ -136,6 +139,12 @@ class SecurityManager(CommandSecurityManager):
         """Use the limiter that the rest of the application uses."""
         limiter.init_app(app)
         return limiter
+
+
+def is_too_old() -> bool:
+    """Tell whether a session has lasted longer than any may, however often it was used."""
+    age = utcnow().timestamp() - session.get("begun", 0)
+    return bool(age > current_app.config["SESSION_DAYS"] * 86_400)
 
 
 def is_safe_target(target: str) -> bool:

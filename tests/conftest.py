@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Context
@@ -176,7 +177,7 @@ class Client(FlaskClient):
         """Begin a session as somebody without the cost of hashing a password."""
         with self.session_transaction() as session:
             session["_user_id"], session["_fresh"], session.permanent = user.get_id(), True, True
-            session["id"] = secrets.token_hex(16)
+            session["id"], session["begun"] = secrets.token_hex(16), int(time.time())
         return self
 
     def token(self) -> str:

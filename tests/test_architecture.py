@@ -31,7 +31,15 @@ MAY_IMPORT = {
     "app.tasks": (*LOWER, "app.tasks", "app.services"),
     "app.tokens": ("app.services", "app.models", "app.errors", "app.extensions"),
     "app.fab_commands": ("app.errors",),
-    "app.security": ("app.fab_commands", "app.tokens", "app.services", "app.models", "app.errors", "app.extensions"),
+    "app.security": (
+        "app.db",
+        "app.fab_commands",
+        "app.tokens",
+        "app.services",
+        "app.models",
+        "app.errors",
+        "app.extensions",
+    ),
     "app.views": (*LOWER, "app.views", "app.tasks", "app.services", "app.security", "app.tokens"),
     "app.cli": (
         "app.cli",

@@ -91,6 +91,7 @@ ANSWERS = {
     "PersonPages.show GET": EVERYBODY,
     "ProfilePages.index GET": EVERYBODY,
     "ProfilePages.index POST": LOGIN + "400 400 400 400 400",
+    "LeavingAdmin.ask GET": ADMIN,
     "ProfilePages.time_zone POST": EVERYBODY,
     "ProfilePages.password POST": LOGIN + "400 400 400 400 400",
     "RoleAdmin.action POST": ADMIN_DOES,
@@ -164,6 +165,9 @@ ANSWERS = {
     "mail.ask GET": OPEN,
     "mail.stop POST": OPEN,
     "static GET": OPEN,
+    # the last ones: Alice cannot sign in any more, and then nobody is signed in
+    "LeavingAdmin.ask POST": ADMIN_DOES,
+    "ProfilePages.sessions POST": LOGIN + "302 302 302 302 302",
 }
 DENIED = {"login", "401", "403", "404"}
 
@@ -260,6 +264,7 @@ def body(endpoint: str, world: SimpleNamespace) -> dict[str, Any]:
         "TrashAdmin.action_post": {"action": "restore", "rowid": world.trashed.id},
         "TrashPages.chosen": {"action": "restore", "id": world.trashed.id},
         "UserAdmin.action_post": {"action": "set_password", "rowid": alice.id},
+        "LeavingAdmin.ask": {"todos": "release"},
         "UserAdmin.edit": person | {"roles": "Member", "active": "y"},
     }
     return bodies.get(endpoint, {})

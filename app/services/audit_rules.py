@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+ANONYMOUS_DOMAIN = "anonymous.invalid"  # no mail goes there (RFC 2606)
 Values = Mapping[str, tuple[Any, Any]]  # column -> before, after
 Event = tuple[str, Iterable[str]]  # action, the columns it is about
 
@@ -79,6 +80,8 @@ def todo_events(values: Values) -> list[Event]:
 
 def user_events(values: Values) -> list[Event]:
     """Tell logins, failures and what ends sessions from changes of somebody's facts."""
+    if str(values.get("email", ("", ""))[1]).endswith(ANONYMOUS_DOMAIN):
+        return [("anonymised", ())]
     failed = values.get("fail_login_count", (0, 0))
     found: list[Event] = []
     if "login_count" in values:

@@ -36,7 +36,7 @@ FIELDS = {
     "scope": "scope",
 }
 LONG = {"notes", "body", "text"}  # shown apart from the sentence
-SHORT = 80  # characters of a value within a sentence
+SHORT, SHORT_LABEL = 80, 50  # characters of a value within a sentence
 ACTIONS = {
     "created": "added",
     "deleted": "deleted",
@@ -72,11 +72,11 @@ def who(entry: AuditEntry, names: Names) -> str:
 
 
 def about(entry: AuditEntry, names: Names) -> str:
-    """Return what it was done to, such as “todo 12: Water the plants”."""
+    """Return what it was done to, such as: todo 12 “Water the plants”."""
     if entry.entity == "user" and entry.row_id is not None:
         return names.get(("person", entry.row_id), GONE["person"])
-    label = f": {entry.label}" if entry.label else ""
-    return f"{entry.entity} {entry.row_id}{label}" if entry.row_id else entry.label or ""
+    label = quoted(entry.label, SHORT_LABEL) if entry.label else ""
+    return f"{entry.entity} {entry.row_id} {label}".strip() if entry.row_id else label
 
 
 def of_todo(entry: AuditEntry, names: Names) -> str:
@@ -95,7 +95,10 @@ def sentence(entry: AuditEntry, names: Names) -> str:
         what = {"password_changed": "themselves", "roles_changed": "themselves"}.get(entry.action, "")
     details = changes(entry, names) if entry.action in ("changed", "roles_changed") else ""
     if entry.action == "changed":
-        return f"{details} of {what}" if what and details else details or f"{done} {what}"
+        what = what or "their own account"
+        return f"{what}: {details}" if details else f"{done} {what}"
+    if entry.action == "login_failed" and entry.row_id is None:
+        return "tried to log in with a name that nobody has"
     if entry.action == "purged" and entry.entity is None:
         return f"deleted {entry.changes['entries'][0]:,} entries of the audit trail that were too old"
     return " ".join(part for part in (done, what) if part) + (f": {details}" if details else "")
@@ -128,7 +131,7 @@ def _collection(field: str, removed: list[Any], added: list[Any], names: Names) 
     adding, removing = {
         "assignees": ("assigned", "unassigned"),
         "attachments": ("attached", "removed the file"),
-        "tags": ("added the tag", "removed the tag"),
+        "tags": ("tagged it", "untagged it"),
         "permissions": ("gave the right", "took the right"),
         "roles": ("gave the role", "took the role"),
         "groups": ("added to the group", "removed from the group"),
@@ -148,8 +151,12 @@ def value(field: str, found: Any, names: Names) -> str:
         return PRIORITIES[found]
     if field.endswith("_on") and isinstance(found, str):
         return str(format_date(date.fromisoformat(found), "d MMM yyyy", locale="en"))
-    text = str(found)
-    return f"“{text[:SHORT]}…”" if len(text) > SHORT else f"“{text}”"
+    return quoted(str(found))
+
+
+def quoted(text: str, longest: int = SHORT) -> str:
+    """Return a text within quotation marks, its end cut off when it is long."""
+    return f"“{text[:longest]}…”" if len(text) > longest else f"“{text}”"
 
 
 def _listed(parts: Sequence[str]) -> str:

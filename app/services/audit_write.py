@@ -36,9 +36,9 @@ class Origin:
 def operator() -> str:
     """Return who runs a command, as the operating system knows them."""
     try:
-        return f"command line ({getuser()})"[:64]
+        return f"Command line ({getuser()})"[:64]
     except (OSError, KeyError):  # a container may run as a number without a name
-        return "command line"
+        return "Command line"
 
 
 origin: ContextVar[Origin | None] = ContextVar("origin", default=None)

@@ -1,7 +1,7 @@
 """Comments: whoever sees a todo may comment on it, if their role lets them comment at all."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import contains_eager, joinedload
@@ -17,7 +17,6 @@ from app.services import notifications
 from app.services.permissions import can
 from app.services.todos_rules import readers_of, visible_to
 
-PAGE_SIZE = 30
 EDITABLE = timedelta(minutes=15)
 MOST_MENTIONS = 20
 # not within a word, an address of mail or a path
@@ -42,13 +41,12 @@ def live(todo_id: int) -> ColumnElement[bool]:
     return (Comment.todo_id == todo_id) & Comment.deleted_at.is_(None)
 
 
-def page(todo: Todo, before: int | None = None) -> tuple[list[Comment], bool]:
-    """Return the latest comments, or those before one, in the order of writing, and whether there are earlier ones."""
-    statement = select(Comment).where(live(todo.id)).order_by(Comment.id.desc()).options(*LOADED)
-    if before:
-        statement = statement.where(Comment.id < before)
-    found = list(db.session.scalars(statement.limit(PAGE_SIZE + 1)).unique())
-    return found[:PAGE_SIZE][::-1], len(found) > PAGE_SIZE
+def before(todo_id: int, instant: datetime | None, limit: int) -> list[Comment]:
+    """Return the latest comments on a todo, or those before an instant, the latest first."""
+    statement = select(Comment).where(live(todo_id)).order_by(Comment.created_at.desc(), Comment.id.desc())
+    if instant is not None:
+        statement = statement.where(Comment.created_at < instant)
+    return list(db.session.scalars(statement.options(*LOADED).limit(limit)).unique())
 
 
 def own(viewer: User, comment_id: int, deleted: bool = False) -> Comment:

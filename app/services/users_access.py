@@ -10,7 +10,8 @@ from app.db import transaction
 from app.errors import Denied, NotFound
 from app.extensions import db
 from app.models.users import User, new_stamp
-from app.services.users_accounts import is_last_admin
+from app.services.users_leaving import deactivate
+from app.services.users_rank import LAST, is_last_admin
 
 
 def overview(role: str | None = None, inactive: bool = False) -> list[dict[str, Any]]:
@@ -60,8 +61,10 @@ def set_active(username: str, active: bool, dry_run: bool = False) -> bool:
     if bool(user.active) == active:
         return False
     if not active and is_last_admin(user):
-        raise Denied("This is the last active admin. Make somebody else Admin first.")
-    if not dry_run:
+        raise Denied(LAST)
+    if not dry_run and active:
         with transaction():
             user.active, user.session_stamp = active, new_stamp()
+    elif not dry_run:
+        deactivate(user)
     return True

@@ -1,6 +1,6 @@
 """Accounts: who may sign in, who may change whose, and when sessions end."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,13 +12,13 @@ from sqlalchemy.orm import selectinload
 from werkzeug.security import check_password_hash
 
 from app.db import transaction, utcnow
-from app.errors import Conflict, Denied, Invalid, Limited
+from app.errors import Conflict, Invalid, Limited
 from app.extensions import db
 from app.models.users import EndedSession, User, new_stamp
-from app.services import api_keys, passwords
+from app.services import api_keys, audit, passwords
 from app.services.users import is_time_zone
+from app.services.users_rank import check_rank, keep_an_admin
 
-ADMIN = "Admin"
 FREE_FAILURES = 5
 LONGEST_LOCK = timedelta(minutes=15)
 # the hash of no password, so that an unknown name takes as long as a wrong password
@@ -37,6 +37,8 @@ def authenticate(login: str, password: str) -> User | None:
     user = db.session.scalar(select(User).where(either).order_by(func.lower(User.username) != name).limit(1))
     right = check_password_hash(user.password if user is not None and user.password else NOBODY, password)
     if user is None or not user.active or is_locked(user):
+        with transaction():
+            audit.note("login_failed", entity="user", row_id=user.id if user is not None else None)
         return None
     with transaction():
         if right:
@@ -91,7 +93,7 @@ def create(roles: Sequence[str], password: str, by: User | None = None, **facts:
     check_free(facts["username"], facts["email"])
     found = _roles(roles)
     if by is not None:
-        _check_rank(by, found)
+        check_rank(by, found)
     known = {"time_zone_known": "time_zone" in facts}
     user = User(active=True, roles=found, password=passwords.hashed(password), **known, **facts)
     with _unique() as session:
@@ -137,17 +139,6 @@ def _roles(names: Sequence[str]) -> list[Role]:
     return found
 
 
-def _check_rank(viewer: User, roles: Iterable[Role]) -> None:
-    """Let nobody give roles to, or take over, somebody who may do more than they.
-
-    Raises:
-        Denied: naming the role.
-    """
-    for role in roles:
-        if not {(pair.permission.name, pair.view_menu.name) for pair in role.permissions} <= viewer.permissions:
-            raise Denied(f"You cannot do this with the role {role.name}, which may do more than you.")
-
-
 def administer(viewer: User, user: User, roles: Sequence[str], active: bool, **facts: str) -> None:
     """Change somebody's facts, roles and whether they may sign in; losing or gaining either ends their sessions.
 
@@ -157,12 +148,10 @@ def administer(viewer: User, user: User, roles: Sequence[str], active: bool, **f
         Conflict: when the username or address is taken.
     """
     found = _roles(roles)
-    _check_rank(viewer, {*found, *user.roles})
-    if (not active or ADMIN not in roles) and is_last_admin(user):
-        raise Denied("This is the last active admin. Make somebody else Admin first.")
+    check_rank(viewer, found, user)
     check_free(facts["username"], facts["email"], but=user.id)
     changed = {role.name for role in found} != {role.name for role in user.roles} or active != user.active
-    with _unique():
+    with _unique(), keep_an_admin():
         for name, value in facts.items():
             setattr(user, name, value)
         user.roles, user.active = found, active
@@ -170,14 +159,6 @@ def administer(viewer: User, user: User, roles: Sequence[str], active: bool, **f
             user.session_stamp = new_stamp()
         if not active:
             api_keys.revoke_all(user)
-
-
-def is_last_admin(user: User) -> bool:
-    """Tell whether nobody else could administer the site."""
-    if ADMIN not in {role.name for role in user.roles}:
-        return False
-    others = select(User.id).where(User.roles.any(Role.name == ADMIN), User.active, User.id != user.id)
-    return db.session.scalar(others.limit(1)) is None
 
 
 def set_password(user: User, password: str) -> None:
@@ -192,6 +173,12 @@ def set_password(user: User, password: str) -> None:
         user.fail_login_count, user.locked_until = 0, None
 
 
+def end_sessions(user: User) -> None:
+    """Log somebody out everywhere: sessions and tokens end, API keys stay."""
+    with transaction():
+        user.session_stamp = new_stamp()
+
+
 def reset_password(viewer: User, user: User, password: str) -> None:
     """Set somebody else's password.
 
@@ -199,7 +186,7 @@ def reset_password(viewer: User, user: User, password: str) -> None:
         Denied: when the user may do more than the viewer.
         Invalid: when the password is weak.
     """
-    _check_rank(viewer, user.roles)
+    check_rank(viewer, (), user)
     set_password(user, password)
 
 

@@ -12,6 +12,7 @@ from app.views.attachments import AttachmentPages
 from app.views.audit import AuditAdmin
 from app.views.comments import CommentPages
 from app.views.jobs import JobAdmin, JobPages
+from app.views.leaving_admin import LeavingAdmin
 from app.views.mail import mail_pages
 from app.views.notifications import NotificationPages
 from app.views.pages import Index, health_pages
@@ -59,6 +60,7 @@ def register_views(app: Flask, appbuilder: Any) -> None:
         appbuilder.add_view_no_menu(page)
     for view, name in ADMIN:
         appbuilder.add_view(view, name)
+    appbuilder.add_view_no_menu(LeavingAdmin)
     for api in APIS:
         appbuilder.add_api(api)
     appbuilder.add_view_no_menu(SwaggerView)

@@ -1,5 +1,6 @@
 """Comments on a todo, without JavaScript: written below it, changed on a page of their own."""
 
+from datetime import datetime
 from typing import Any
 
 from flask import redirect, request, url_for
@@ -9,14 +10,14 @@ from flask_appbuilder.security.decorators import permission_name
 from flask_wtf import FlaskForm
 from wtforms import TextAreaField
 
-from app.errors import AppError, Conflict, Denied
+from app.errors import AppError, Conflict, Denied, Invalid
 from app.models.comments import LONGEST_COMMENT, Comment
 from app.models.todos import Todo
 from app.security import viewer
-from app.services import comments, todos
+from app.services import audit_sentences, comments, todos
+from app.services import timeline as history
 from app.views.forms import VersionField
 from app.views.pages import Page, has_access, notice
-from app.views.rows import is_id
 
 
 class CommentForm(FlaskForm):
@@ -26,12 +27,28 @@ class CommentForm(FlaskForm):
     version = VersionField()
 
 
+def instant(text: str) -> datetime | None:
+    """Read an instant from the address, or None if there is none.
+
+    Raises:
+        Invalid: when it is damaged.
+    """
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise Invalid("This page link is damaged. Start from the todo.") from error
+
+
 def timeline(todo: Todo) -> dict[str, Any]:
-    """Return what the page of a todo shows below it."""
-    before = int(text) if is_id(text := request.args.get("before", "")) else None
-    found, earlier = comments.page(todo, before)
+    """Return what the page of a todo shows below it: what was said and done."""
+    items, earlier, names = history.page(todo, instant(request.args.get("before", "")))
+    told = {
+        item.entry.id: (audit_sentences.who(item.entry, names), audit_sentences.of_todo(item.entry, names))
+        for item in items
+        if item.entry
+    }
     rights = {"may_comment": comments.may_comment(viewer()), "may_edit": comments.may_edit}
-    return {"comments": found, "earlier": earlier, "comment_form": CommentForm(formdata=None), **rights}
+    return {"items": items, "told": told, "earlier": earlier, "comment_form": CommentForm(formdata=None), **rights}
 
 
 class CommentPages(Page):

@@ -8,6 +8,7 @@ from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import permission_name
 from flask_login import current_user, login_user, logout_user
 
+from app.db import utcnow
 from app.errors import AppError, NotFound, Stale
 from app.extensions import limiter
 from app.models.users import User
@@ -34,7 +35,7 @@ def start_session(user: User) -> None:
     """Sign in with a new session, so that one prepared by somebody else is of no use."""
     session.clear()
     session.permanent = True
-    session["id"] = secrets.token_hex(16)
+    session["id"], session["begun"] = secrets.token_hex(16), int(utcnow().timestamp())
     login_user(user)
 
 
@@ -146,6 +147,17 @@ class ProfilePages(Page):
     def time_zone(self) -> ResponseReturnValue:
         """Take the browser's time zone, once, unless the person chose one."""
         return jsonify(taken=users_accounts.guess_time_zone(viewer(), request.form.get("time_zone", "")))
+
+    @expose("/sessions", methods=["POST"])
+    @has_access
+    @permission_name("edit")
+    def sessions(self) -> ResponseReturnValue:
+        """Log out everywhere, here too."""
+        users_accounts.end_sessions(viewer())
+        logout_user()
+        session.clear()
+        notice("You are logged out everywhere.")
+        return redirect(url_for("AccountPages.login"))
 
     def both(self, form: ProfileForm, password_form: PasswordForm, status: int) -> ResponseReturnValue:
         """Render the page with its two forms."""

@@ -73,7 +73,7 @@ class UserAdmin(RowView):
     }
     method_permission_name = {
         **{name: name for name in ("list", "show", "add", "edit")},
-        **{"set_password": "edit", "ask_password": "edit"},
+        **{"set_password": "edit", "ask_password": "edit", "leave": "remove"},
     }
 
     def _init_forms(self) -> None:
@@ -110,6 +110,11 @@ class UserAdmin(RowView):
     def set_password(self, items: list[User]) -> ResponseReturnValue:
         """Ask for a person's new password."""
         return redirect(url_for(".ask_password", user_id=items[0].id))
+
+    @action("leave", "Remove …", icon="fa-trash", multiple=False)
+    def leave(self, items: list[User]) -> ResponseReturnValue:
+        """Ask what becomes of a person's things when they leave."""
+        return redirect(url_for("LeavingAdmin.ask", user_id=items[0].id))
 
     @expose("/password/<id:user_id>", methods=["GET", "POST"])
     @has_access

@@ -35,7 +35,7 @@ def page(client, **filters) -> str:
 def test_admin_reads_all_and_a_manager_what_was_done_to_todos(login, trail):
     whole, some = page(login("ada")), page(login("max"))
     for text in (whole, some):
-        assert "changed the title from “Water the plants” to “=HYPERLINK(1)”" in text
+        assert f"todo {trail.id} “=HYPERLINK(1)”: changed the title from “Water the plants” to “=HYPERLINK(1)”" in text
     assert "typed a wrong password for Bob Member" in whole
     assert "wrong password" not in some.split("</form>")[-1]
     entry = db.session.scalar(select(AuditEntry.id).filter_by(action="login_failed"))
@@ -95,7 +95,7 @@ def test_export_writes_what_the_list_shows_and_no_formulas(login, cast, viewer, 
     with attachments.open_file(file) as stream:
         rows = list(csv.DictReader(io.StringIO(stream.read().decode("utf-8-sig"))))
     assert len(rows) == 1
-    assert rows[0]["what"].startswith("changed the title from “Water")
+    assert rows[0]["what"].startswith(f"todo {trail.id} “=HYP")
     assert rows[0]["row"] == str(trail.id)
     assert not any(cell.startswith(("=", "+", "-", "@")) for cell in rows[0].values())
 

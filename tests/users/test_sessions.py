@@ -135,7 +135,7 @@ def test_session_without_the_right_stamp_is_nobodys(app, cast):
     for forged in (pk, f"{pk}:", f"{pk}:None", f"{pk}:{new_stamp()}", f"{pk}:{stamp}x", f":{stamp}", "x:y", 7, None):
         client = app.test_client()
         with client.session_transaction() as session:
-            session["_user_id"] = forged
+            session["_user_id"], session["begun"] = forged, int(time.time())
         answer = client.get("/todos")
         assert (answer.status_code, answer.location) == (302, "/login/?next=/todos")
 
