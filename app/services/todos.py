@@ -10,12 +10,13 @@ from sqlalchemy.orm.exc import StaleDataError
 from app.db import transaction, utcnow
 from app.errors import Denied, NotFound, Stale
 from app.extensions import db
+from app.models.tags import Tag
 from app.models.todos import Todo, todo_assignees
 from app.models.users import User
 from app.services import notifications, tags, undo
 from app.services.attachments import Files, attach
 from app.services.permissions import can
-from app.services.todos_lists import LOADED
+from app.services.todos_lists import with_tags
 from app.services.todos_rules import changeable_by, deletable_by, known_to, may_change, may_delete, visible_to
 
 STALE = "Somebody changed this todo while you were editing it. Nothing of yours is lost: choose what to keep and save."
@@ -37,7 +38,7 @@ def get(viewer: User, todo_id: int) -> Todo:
 
 def find(viewer: User, todo_id: int) -> Todo | None:
     """Return one todo with its people and files, read afresh, or None if there is none that the viewer may see."""
-    statement = select(Todo).where(visible_to(viewer), Todo.id == todo_id).options(*LOADED)
+    statement = with_tags(select(Todo).where(visible_to(viewer), Todo.id == todo_id)).order_by(Tag.key)
     return db.session.scalars(statement.execution_options(populate_existing=True)).unique().one_or_none()
 
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, tuple_, union
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy import ColumnElement, Select, Subquery, and_, func, select, tuple_, union
+from sqlalchemy.orm import contains_eager, joinedload, selectinload
 
 from app.errors import Invalid
 from app.extensions import db
+from app.models.tags import Tag, todo_tags
 from app.models.todos import Todo, todo_assignees
 from app.models.users import User
 from app.services.todos_rules import of_person, tagged, visible_to
@@ -20,7 +21,6 @@ PAGE_SIZE = 50
 EXPORT_CAP = 10_000
 LOADED = (
     joinedload(Todo.owner),
-    joinedload(Todo.tags),  # few and short: one statement less than a select of their own
     selectinload(Todo.assignees),
     selectinload(Todo.attachments),
 )
@@ -54,16 +54,32 @@ class Filter:
 def page(viewer: User, wanted: Filter) -> tuple[list[Todo], str]:
     """Return one page and the cursor of the next, "" at the end; three statements however many there are."""
     keys = _order(wanted)
-    columns = [key for key, _ in keys]
-    statement = select(Todo, *columns).where(*_conditions(viewer, wanted))
+    columns = [key.label(f"key_{place}") for place, (key, _) in enumerate(keys)]
+    statement = select(Todo.id.label("todo_id"), *columns).where(*_conditions(viewer, wanted))
     latest_first = _is_latest_first(wanted)
     if wanted.after:
-        at, last = tuple_(*columns), parsed(wanted.after, *(read for _, read in keys))
+        at, last = tuple_(*(key for key, _ in keys)), parsed(wanted.after, *(read for _, read in keys))
         statement = statement.where(at < last if latest_first else at > last)
     in_order = statement.order_by(*(key.desc() if latest_first else key for key in columns))
-    found = db.session.execute(in_order.options(*LOADED).limit(PAGE_SIZE + 1)).unique().all()
+    found = db.session.execute(_whole(in_order.limit(PAGE_SIZE + 1).subquery(), latest_first)).unique().all()
     more = len(found) > PAGE_SIZE
     return [row[0] for row in found[:PAGE_SIZE]], _cursor(found[PAGE_SIZE - 1][1:]) if more else ""
+
+
+def with_tags(statement: Select[Any]) -> Select[Any]:
+    """Load tags along with todos, and whatever else their lines show by statements of its own.
+
+    Two plain joins, since SQLite reads the whole of a join in brackets, which a loader option would make.
+    """
+    joined = statement.outerjoin(todo_tags, todo_tags.c.todo_id == Todo.id).outerjoin(Tag, Tag.id == todo_tags.c.tag_id)
+    return joined.options(contains_eager(Todo.tags), *LOADED)
+
+
+def _whole(rows: Subquery, latest_first: bool) -> Select[Any]:
+    """Return the todos of a page with all that its lines show, from their ids and sort keys."""
+    keys = [column for column in rows.c if column.name != "todo_id"]
+    statement = with_tags(select(Todo, *keys).join(rows, rows.c.todo_id == Todo.id))
+    return statement.order_by(*(key.desc() if latest_first else key for key in keys), Tag.key)
 
 
 def _conditions(viewer: User, wanted: Filter) -> Iterator[ColumnElement[bool]]:

@@ -135,6 +135,8 @@ class PeopleField(Field):
     Only those the viewer may see are accepted, and nothing is loaded but the people named.
     """
 
+    offers = "People"
+
     def __init__(self, label: str = "", ui: str = "site", single: bool = False, **kwargs: Any) -> None:
         super().__init__(label, widget=Skin("chips.html", ui), **kwargs)
         self.single = single
@@ -176,7 +178,7 @@ class PeopleField(Field):
 class TagsField(Field):
     """Tags by name, separated by commas; those that do not exist yet are made when the form is saved."""
 
-    placeholder, new = "Tags, separated by commas", "New tag"
+    placeholder, new, offers = "Tags, separated by commas", "New tag", "Tags"
 
     def __init__(self, label: str = "", ui: str = "site", **kwargs: Any) -> None:
         super().__init__(label, widget=Skin("chips.html", ui), **kwargs)

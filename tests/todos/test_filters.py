@@ -268,3 +268,14 @@ def test_unused_tags_are_listed_alone(login, cast):
     page = login("max").get("/admin/tags/list/?show=unused").text
     assert "Choose forgotten" in page
     assert "Choose used" not in page
+
+
+def test_list_reads_the_tags_of_its_page_only(login, cast):
+    from tests.conftest import count_queries
+
+    create_todo(cast.alice)
+    client = login("alice")
+    with count_queries() as statements:
+        client.get("/todos")
+    assert any("todo_tags" in one for one in statements)
+    assert not [one for one in statements if "JOIN (todo_tags" in one]  # SQLite reads the whole of a join in brackets
