@@ -8,10 +8,10 @@ NOT_INSTALLED := The packages could not be installed, see above; all have wheels
 NOT_OLDEST := Pin with the oldest Python that is supported: make clean requirements PYTHON=python3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint demo screenshots requirements vendor clean
+.PHONY: help run test test-deploy lint demo screenshots requirements vendor clean
 
 help: ## List these commands.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
 
 run: .venv/run.stamp ## Run everything on this machine; HOST=, PORT= and SCRIPT_NAME= say where.
 	@$(PY) -m tools.local
@@ -26,6 +26,9 @@ else
 	$(PY) -m pytest --numprocesses=auto $(ALONE:%=--ignore=%)
 	$(PY) -m pytest $(ALONE)
 endif
+
+test-deploy: .venv/dev.stamp ## Build the image and run it as in production: on Debian, as root, with podman.
+	sh tests/deploy/run.sh $(ARGS)
 
 lint: .venv/dev.stamp ## Check style, format and types.
 	$(PY) -m ruff check .

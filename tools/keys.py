@@ -29,6 +29,10 @@ TRUSTED_HOSTS=
 # 1 as soon as people come by https, and only then: browsers send secure cookies over nothing else.
 SESSION_COOKIE_SECURE=0
 
+# For mails: the sender, this site's address, and in secrets/smtp_url the server, as smtp+starttls://USER:PASSWORD@HOST:587
+MAIL_FROM=
+PUBLIC_URL=
+
 # Let visitors register by themselves: 0 or 1.
 REGISTRATION_ENABLED=0
 """
@@ -55,6 +59,7 @@ def compose(root: Path) -> None:
         "database_uri": DATABASE.format(password=password),
         "valkey.conf": f"requirepass {redis}\n",
         "redis_url": REDIS.format(password=redis),
+        "smtp_url": "",
     }
     if any((folder / name).exists() for name in texts):
         sys.exit(f"{folder} has secrets already, which belong together: remove all of them to make new ones.")
@@ -76,7 +81,8 @@ def kubernetes(overlay: Path) -> None:
     else:
         lines += ["SQLALCHEMY_DATABASE_URI=postgresql+psycopg://USER:PASSWORD@HOST:25060/todos?sslmode=require"]
         lines += ["REDIS_URL=rediss://USER:PASSWORD@HOST:25061/0"]
-        print("Fill in the addresses of PostgreSQL and Redis.")
+        print("Fill in the addresses of PostgreSQL and Redis, and of the mail server if there is one.")
+    lines += ["SMTP_URL="]  # no mails while it is empty
     path = overlay / "secrets.env"
     if path.exists():
         sys.exit(f"{path} exists already: remove it to make new secrets.")
