@@ -59,7 +59,7 @@ BUDGET = {
     "/admin/users/add": 2,
     "/admin/users/leave/{user}": 4,
     "/admin/roles/list/": 4,
-    "/admin/roles/edit/{role}": 4,
+    "/admin/roles/edit/{role}": 5,
     "/admin/permissions/list/": 3,
     "/admin/jobs/list/": 3,
     "/admin/audit/list/": 4,
@@ -125,10 +125,12 @@ def places(cast):
     comments = {"comment": create_comment(todo, cast.ada, mentions=[cast.bob]).id}
     tags = {"tag": create_tag("home", todo).id, "other": create_tag("garden").id}
     job = create_job(cast.ada, "succeeded")
-    role = db.session.scalar(select(Role.id).where(Role.name == "Viewer"))
+    role = Role(name="Archivist", permissions=db.session.scalar(select(Role).where(Role.name == "Viewer")).permissions)
+    db.session.add(role)
+    db.session.commit()
     tags["trashed"] = create_todo(cast.ada, "Deleted", deleted_at=utcnow()).id
     tags["entry"] = db.session.scalar(select(AuditEntry.id).filter_by(todo_id=todo.id).limit(1))
-    return {"todo": todo.id, "file": file.id, "job": job.id, "user": cast.bob.id, "role": role} | tags | comments
+    return {"todo": todo.id, "file": file.id, "job": job.id, "user": cast.bob.id, "role": role.id} | tags | comments
 
 
 def costs(client, places) -> dict[str, int]:

@@ -79,7 +79,7 @@ class Structure(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, *sorted(name for name, _ in attrs if name != "selected")))
+        self.elements.append((tag, *sorted(name for name, _ in attrs if name not in ("selected", "checked"))))
         self.links += [value or "" for name, value in attrs if name in URL_ATTRIBUTES]
         self.inside = tag
 

@@ -14,8 +14,13 @@ from app.models.users import User
 
 
 def names() -> list[str]:
-    """Return the names of all roles."""
-    return list(db.session.scalars(select(Role.name).order_by(Role.name)))
+    """Return the names of the roles that a person can have; Public is for those who are nobody yet."""
+    return list(db.session.scalars(select(Role.name).where(Role.name != "Public").order_by(Role.name)))
+
+
+def name_of(role_id: int) -> str:
+    """Return the name of a role, empty if there is none."""
+    return db.session.scalar(select(Role.name).where(Role.id == role_id)) or ""
 
 
 def _phrase(permission: str, on: str) -> str:
@@ -35,12 +40,12 @@ def all_grants() -> list[tuple[int, str]]:
     return [(pk, _phrase(permission, on)) for pk, permission, on in db.session.execute(statement)]
 
 
-def readable(pairs: Iterable[PermissionView]) -> str:
-    """Return grants as one text, grouped by what they are on."""
+def readable(pairs: Iterable[PermissionView]) -> list[str]:
+    """Return grants as texts, one for each thing that they are on."""
     found: dict[str, list[str]] = {}
     for pair in pairs:
         found.setdefault(pair.view_menu.name, []).append(pair.permission.name.removeprefix("can_").replace("_", " "))
-    return "; ".join(f"{on}: {', '.join(sorted(words))}" for on, words in sorted(found.items()))
+    return [f"{on}: {', '.join(sorted(words))}" for on, words in sorted(found.items())]
 
 
 def matching(query: str) -> ColumnElement[bool]:

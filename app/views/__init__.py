@@ -16,6 +16,7 @@ from app.views.leaving_admin import LeavingAdmin
 from app.views.mail import mail_pages
 from app.views.notifications import NotificationPages
 from app.views.pages import Index, health_pages
+from app.views.roles_admin import PermissionAdmin, RoleAdmin
 from app.views.rows import IdConverter
 from app.views.saved_filters import FilterPages
 from app.views.tags import TagAdmin, TagPages
@@ -24,7 +25,7 @@ from app.views.todos_admin import TodoAdmin
 from app.views.trash import TrashPages, UndoPages
 from app.views.trash_admin import TrashAdmin
 from app.views.users import AccountPages, PersonPages, ProfilePages
-from app.views.users_admin import PermissionAdmin, RoleAdmin, UserAdmin
+from app.views.users_admin import UserAdmin
 
 __all__ = ["Index", "escape_translations", "register_views"]
 

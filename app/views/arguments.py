@@ -1,6 +1,7 @@
 """The arguments of generated lists, checked before Flask-AppBuilder reads them."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
@@ -10,6 +11,24 @@ from app.errors import Invalid
 PAGE_SIZE_CAP = 100
 URL_FOR = {"endpoint", "_external", "_scheme", "_anchor", "_method"}
 ARGUMENT = re.compile(r"page_|psize_|_oc_|_od_|_flt_\d_")
+FILTER = re.compile(r"_flt_([0-9])_(.+)")
+KEPT = ("_oc_", "_od_", "psize_")
+
+
+def chosen(args: MultiDict[str, str]) -> dict[str, tuple[int, str]]:
+    """Return how a list is filtered: column -> number of the filter that FAB offers, value."""
+    found = ((FILTER.fullmatch(name), value) for name, value in args.items())
+    return {match[2]: (int(match[1]), value) for match, value in found if match}
+
+
+def from_form(args: MultiDict[str, str], columns: Sequence[str]) -> dict[str, str]:
+    """Return the arguments that FAB reads for what the form above the list sent."""
+    wanted = {name: value for name, value in args.items() if name.startswith(KEPT) or (name in ("q", "show") and value)}
+    for column in columns:
+        number, value = args.get(f"how_{column}", ""), args.get(f"what_{column}", "").strip()
+        if value and re.fullmatch(r"[0-9]", number):
+            wanted[f"_flt_{number}_{column}"] = value
+    return wanted
 
 
 def check(view: Any, args: MultiDict[str, str]) -> None:
@@ -29,7 +48,7 @@ def check(view: Any, args: MultiDict[str, str]) -> None:
             raise Invalid(f"A page has from 1 to {PAGE_SIZE_CAP} rows.")
         if name.startswith("_oc_") and value not in view.order_columns:
             raise Invalid("This list cannot be sorted by that column.")
-        if found := re.fullmatch(r"_flt_([0-9])_(.+)", name):
+        if found := FILTER.fullmatch(name):
             check_filter(view, int(found[1]), found[2], value)
 
 

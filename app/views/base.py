@@ -4,7 +4,7 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from flask import g, has_request_context, redirect, request, session, url_for
+from flask import flash, g, has_request_context, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_appbuilder import expose
 from flask_appbuilder.hooks import before_request
@@ -12,26 +12,13 @@ from flask_appbuilder.security.decorators import has_access, permission_name
 from flask_appbuilder.widgets import ListWidget
 from sqlalchemy import and_
 from sqlalchemy.exc import DataError
-from wtforms import StringField
+from wtforms.fields.choices import SelectChoice
 
 from app.errors import Denied, Invalid, NotFound
 from app.views import arguments
 from app.views.editing import Editing
+from app.views.history import History
 from app.views.rows import parse_chosen
-
-HISTORY = 3
-HISTORY_PATH = 300  # characters
-
-
-class History:
-    """Where Back leads: a few short paths instead of FAB's absolute addresses, which overflow the cookie."""
-
-    def update_redirect(self) -> None:
-        """Remember the present page."""
-        here = request.script_root + request.full_path.rstrip("?")
-        pages = [page for page in session.get("page_history", []) if page != here]
-        if len(here) <= HISTORY_PATH and request.method == "GET":
-            session["page_history"] = [*pages, here][-HISTORY:]
 
 
 class TableWidget(ListWidget):
@@ -52,30 +39,32 @@ class RowView(History, Editing):
     base_order = ("id", "desc")
     search_hint = ""
     presets: dict[str, str] = {}  # value of ?show= -> what the link to it says
+    filter_choices: dict[str, list[SelectChoice]] = {}  # column -> what its filter offers instead of free text
 
     def render_template(self, template: str, **values: Any) -> str:
-        """Render a template that knows the view, and whether the list is filtered."""
-        filtered = any(name.startswith("_flt_") for name in request.args)
-        page: str = super().render_template(template, view=self, filtered=filtered, **values)
+        """Render a template that knows the view, and how the list is filtered."""
+        page: str = super().render_template(template, view=self, filtered=arguments.chosen(request.args), **values)
         return page
 
     def _prettify_column(self, name: str) -> str:
         """Return a label in sentence case, as the rest of the product has them."""
         return name.replace(".", " ").replace("_", " ").capitalize()
 
-    def _init_forms(self) -> None:
-        """Let the browser pick the dates of filters: FAB asks for a date picker that it does not ship."""
-        picker = {"class": "form-control", "type": "date"}
-        self.search_form_extra_fields = {
-            name: StringField(self.label_columns[name], render_kw=picker)
-            for name in self.search_columns
-            if self.datamodel.is_date(name) or self.datamodel.is_datetime(name)
-        }
-        super()._init_forms()
+    def heading(self, item: Any) -> str:
+        """Return the name of a row for its show page."""
+        return str(item)
+
+    def is_fixed(self, name: str) -> bool:
+        """Tell whether the row by this name is there to look at only."""
+        return False
 
     def actions_on(self, item: Any) -> list[Any]:
         """Return the actions that make sense for one row, for its show page."""
-        return list(self.actions.values())
+        return self.ordered_actions()
+
+    def ordered_actions(self) -> list[Any]:
+        """Return the actions in the order of the source; FAB's is the alphabet's."""
+        return sorted(self.actions.values(), key=lambda one: one.func.__code__.co_firstlineno)
 
     @property
     def _filters(self) -> Any:
@@ -110,16 +99,20 @@ class RowView(History, Editing):
         raise NotImplementedError
 
     @before_request
-    def check_arguments(self) -> None:
-        """Refuse arguments that FAB would let fail or would pass on to the database."""
+    def check_arguments(self) -> ResponseReturnValue | None:
+        """Refuse arguments that FAB would let fail or would pass on to the database; read those of our own form."""
+        if "filter" in request.args:
+            wanted = arguments.from_form(request.args, self.search_columns)
+            return redirect(url_for(f"{self.endpoint}.list", **wanted))  # type: ignore[arg-type]
         arguments.check(self, request.args)
+        return None
 
     def _get_list_widget(self, filters: Any, **kwargs: Any) -> Any:
         """Add the one-box search and the fixed filter to the filters of the list."""
         if (expression := self.narrowing()) is not None:
             filters = filters.narrowed(expression)
         try:
-            return super()._get_list_widget(filters=filters, **kwargs)
+            return super()._get_list_widget(filters=filters, view=self, filtered=bool(request.args), **kwargs)
         except (DataError, OverflowError, ValueError) as error:
             raise Invalid("One of the filters has a value that cannot be used.") from error
 
@@ -162,6 +155,9 @@ class RowView(History, Editing):
             raise NotFound("There is no such action.")
         if not self.may(self.get_action_permission_name(name)):
             raise Denied("Your role does not let you do this.")
+        if not texts:
+            flash("Choose at least one row first.", "warning")
+            return self.to_list()
         items = self.chosen(texts)
         if len(items) > 1 and not chosen.multiple:
             raise Invalid("Choose one row only.")

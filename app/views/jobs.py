@@ -7,8 +7,9 @@ from flask.typing import ResponseReturnValue
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import permission_name
 from sqlalchemy.orm import joinedload
+from wtforms.fields.choices import SelectChoice
 
-from app.models.jobs import Job
+from app.models.jobs import STATUSES, Job
 from app.security import viewer
 from app.services import jobs
 from app.tasks.declare import REGISTRY
@@ -17,10 +18,15 @@ from app.views.pages import Page, has_access, notice
 from app.views.rows import Rows, Visible, is_id
 
 
+def readable(name: str) -> str:
+    """Return what people read instead of a job's name."""
+    spec = REGISTRY.get(name)
+    return spec.title if spec else name
+
+
 def title(job: Job) -> str:
-    """Return what people read instead of the job's name."""
-    spec = REGISTRY.get(job.name)
-    return spec.title if spec else job.name
+    """Return what a job does, for people."""
+    return readable(job.name)
 
 
 class JobPages(Page):
@@ -81,8 +87,27 @@ class JobAdmin(RowView):
     list_columns = ["id", "name", "owner", "status", "created_at", "finished_at"]
     order_columns = ["id", "name", "status", "created_at", "finished_at"]
     search_columns = ["name", "status", "created_at"]
+    filter_choices = {
+        "name": [SelectChoice(name, spec.title) for name, spec in sorted(REGISTRY.items())],
+        "status": [SelectChoice(status, status.capitalize()) for status in STATUSES],
+    }
     show_columns = [
         *("id", "name", "owner", "status", "attempt", "progress_done", "progress_total", "error"),
         *("created_at", "sent_at", "started_at", "finished_at"),
     ]
-    label_columns = {"id": "Job", "owner": "Started by", "progress_done": "Done", "progress_total": "Of"}
+    label_columns = {
+        "id": "Number",
+        "name": "Job",
+        "owner": "Started by",
+        "progress_done": "Done",
+        "progress_total": "Of",
+    }
+    formatters_columns = {
+        "name": readable,
+        "status": str.capitalize,
+        "owner": lambda person: person.get_full_name() if person else "The system",
+    }
+
+    def heading(self, item: Job) -> str:
+        """Return what the job does, and its number."""
+        return f"{title(item)} #{item.id}"

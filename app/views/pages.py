@@ -9,9 +9,10 @@ from flask_appbuilder import BaseView, IndexView, expose
 from flask_appbuilder.security.decorators import has_access
 from flask_login import current_user
 
+from app.security import safe_target
 from app.services import health
 from app.services.todos import Outcome
-from app.views.base import History
+from app.views.history import History
 
 TITLES_SHOWN = 5
 __all__ = ["Index", "Page", "counted", "has_access", "health_pages", "notice", "tell", "titles", "wants_json"]
@@ -38,6 +39,11 @@ class Page(History, BaseView):
     def may(self, permission: str, on: str | None = None) -> bool:
         """Tell whether the viewer has a right on this or another thing."""
         return (permission, on or self.class_permission_name) in current_user.permissions
+
+    def nothing_chosen(self) -> ResponseReturnValue:
+        """Go back to the list and say what is missing."""
+        flash("Choose at least one todo first.", "warning")
+        return redirect(safe_target(url_for(".index")))
 
 
 def wants_json() -> bool:

@@ -71,6 +71,7 @@ class TagAdmin(RowView):
     list_columns = ["name", "colour", "uses"]
     order_columns = ["name", "colour"]
     search_columns = ["name", "colour", "created_at"]
+    filter_choices = {"colour": COLOUR_CHOICES}
     add_columns = edit_columns = ["name", "colour"]
     label_columns = {"uses": "Todos"}
     formatters_columns: dict[str, Any] = {

@@ -185,6 +185,8 @@ class TodoPages(Page):
             raise Denied("Your role does not let you do this.")
         if action == "export":
             return self.export()
+        if not request.form.getlist("id"):
+            return self.nothing_chosen()
         ids = parse_chosen(request.form.getlist("id"))
         todos.chosen(viewer(), ids)
         if action == "delete":

@@ -89,6 +89,7 @@ class TodoAdmin(RowView):
     list_columns = ["title", "tags", "owner", "assignees", "priority", "due_on", "complete", "attachments"]
     order_columns = ["title", "priority", "due_on", "complete"]
     search_columns = ["title", "priority", "due_on", "complete", "completed_at", "created_at"]
+    filter_choices = {"priority": PRIORITY_CHOICES}
     show_columns = [
         *("title", "notes", "tags", "priority", "due_on", "complete", "completed_at", "owner", "assignees"),
         *("created_at", "updated_at"),
@@ -148,7 +149,8 @@ class TodoAdmin(RowView):
 
     def actions_on(self, item: Todo) -> list[Any]:
         """Offer to complete what is open, and to reopen what is complete."""
-        return [one for name, one in self.actions.items() if name != ("complete" if item.complete else "reopen")]
+        useless = "complete" if item.complete else "reopen"
+        return [one for one in self.ordered_actions() if one.name != useless]
 
     def ids(self, items: list[Todo]) -> dict[int, int | None]:
         """Return the ids of chosen todos with the version that was seen of each."""

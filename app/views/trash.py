@@ -70,6 +70,8 @@ class TrashPages(Page):
     @permission_name("restore")
     def chosen(self) -> ResponseReturnValue:
         """Restore the chosen todos, or ask before they are deleted for ever."""
+        if not request.form.getlist("id"):
+            return self.nothing_chosen()
         ids = parse_ids(request.form.getlist("id"))
         if request.form.get("action") == "forever":
             return redirect(url_for(".forever", id=ids))

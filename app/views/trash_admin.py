@@ -41,8 +41,6 @@ class TrashAdmin(RowView):
         **{"priority_name": "Priority", "due_on": "Due"},
     }
     formatters_columns: dict[str, Any] = {
-        "deleted_at": lambda value: value.strftime("%Y-%m-%d %H:%M UTC"),
-        "deleted_by": lambda person: person or "",
         "assignees": lambda people: ", ".join(person.username for person in people),
         "attachments": len,
     }

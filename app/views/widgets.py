@@ -8,7 +8,8 @@ from flask import Response, current_app, render_template, request, url_for
 from flask_login import current_user
 from markupsafe import Markup
 from werkzeug.datastructures import FileStorage
-from wtforms import Field, ValidationError
+from wtforms import Field, SelectMultipleField, ValidationError
+from wtforms.widgets import CheckboxInput, ListWidget
 
 from app.errors import AppError, Invalid
 from app.models.attachments import Attachment
@@ -207,6 +208,16 @@ class TagsField(Field):
     def chips(self) -> list[tuple[str, str, str]]:
         """Return value, label and colour of each tag that exists."""
         return [(tag.name, tag.name, tag.colour) for tag in tags.known(self.data or [])]
+
+
+class TicksField(SelectMultipleField):
+    """Several of a few things: a box to tick for each."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
+    def __init__(self, label: str = "", **kwargs: Any) -> None:
+        super().__init__(label, choices=[], render_kw={"class": "ticks"}, **kwargs)
 
 
 def answer_upload(response: Response) -> Response:

@@ -1,6 +1,14 @@
 // Dropping, preview and progress for file fields; without this script the form is simply sent.
 "use strict";
 
+function readable(bytes) { // as the filter `size` says it
+  let amount = bytes;
+  for (const unit of ["bytes", "KB", "MB", "GB"]) {
+    if (amount < 1000 || unit === "GB") return `${unit === "bytes" || amount >= 10 ? Math.round(amount) : amount.toFixed(1)} ${unit}`;
+    amount /= 1024;
+  }
+}
+
 function preview(root) {
   const input = root.querySelector("input[type=file][multiple]");
   const list = root.querySelector("[data-chosen]");
@@ -17,7 +25,7 @@ function preview(root) {
     const name = document.createElement("span");
     name.className = "upload-name";
     const size = document.createElement("small");
-    size.textContent = ` ${(file.size / 1024 / 1024).toFixed(file.size < 1048576 ? 2 : 1)} MB`;
+    size.textContent = ` ${readable(file.size)}`;
     name.append(file.name, size);
     const remove = document.createElement("button");
     remove.type = "button";

@@ -1,5 +1,6 @@
 """Actions of the generated admin: only on rows that one may see, only with the right, never by visiting."""
 
+import secrets
 from typing import Any
 
 import pytest
@@ -9,10 +10,12 @@ from sqlalchemy import func, select
 from app.db import utcnow
 from app.extensions import db
 from app.models import Job, Todo
+from app.views.roles_admin import RoleAdmin
+from app.views.tags import TagAdmin
 from app.views.todos_admin import TodoAdmin
 from app.views.trash_admin import TrashAdmin
-from app.views.users_admin import RoleAdmin, UserAdmin
-from tests.factories import create_todo, create_user
+from app.views.users_admin import UserAdmin
+from tests.factories import create_tag, create_todo, create_user
 
 # view, action -> who of the cast may run it on a todo of Alice's, on Alice, or on a role
 MAY = {
@@ -23,10 +26,12 @@ MAY = {
     ("TodoAdmin", "delete_chosen"): "alice max ada",
     ("TrashAdmin", "restore"): "alice max ada",
     ("TrashAdmin", "forever"): "alice max ada",
+    ("TagAdmin", "delete_chosen"): "max ada",
+    ("TagAdmin", "merge"): "max ada",
     ("UserAdmin", "set_password"): "ada",
     ("RoleAdmin", "copy"): "ada",
 }
-BASES = {view.__name__: view.route_base for view in (TodoAdmin, TrashAdmin, UserAdmin, RoleAdmin)}
+BASES = {view.__name__: view.route_base for view in (TodoAdmin, TrashAdmin, TagAdmin, UserAdmin, RoleAdmin)}
 CAST = ("charlie", "alice", "vera", "max", "ada")
 IMPOSSIBLE = ("0", "999999999", "-1", "x", "1.5", "", " 1", "1 ", "²", "1\x00", str(2**31), str(2**63), "9" * 5000)
 
@@ -35,6 +40,8 @@ def target(view: str, cast: Any) -> int:
     """Return the id of a row for the actions of a view."""
     if view == "TodoAdmin":
         return create_todo(cast.alice).id
+    if view == "TagAdmin":
+        return create_tag(secrets.token_hex(4)).id
     if view == "TrashAdmin":
         return create_todo(cast.alice, deleted_at=utcnow()).id
     return cast.alice.id if view == "UserAdmin" else db.session.scalar(select(Role.id).where(Role.name == "Viewer"))
@@ -111,10 +118,21 @@ def test_damaged_choices_are_refused(login, cast, view, action):
     found = {text[:15]: run(client, view, action, [text]).status_code for text in IMPOSSIBLE}
     assert found == {text[:15]: 404 if text in ("0", "999999999") else 400 for text in IMPOSSIBLE}
     assert {run(client, view, action, [pk, text]).status_code for text in IMPOSSIBLE} <= {400, 404}
-    assert run(client, view, action, []).status_code == 400
     assert run(client, view, action, list(range(1, 1002))).status_code == 400
     for text in ("x", "-1", "1.5", str(2**31), str(2**63)):
         assert client.send(f"{BASES[view]}/action/{action}/{text}").status_code in (400, 404)
+    assert everything() == before
+
+
+@pytest.mark.parametrize(("view", "action"), MAY)
+def test_choosing_no_row_leads_back_to_the_list_with_a_hint(login, cast, view, action):
+    target(view, cast)
+    client, before = login("ada"), everything()
+    came_from = f"{BASES[view]}/list/?q=a"
+    client.get(came_from)
+    answer = run(client, view, action, [])
+    assert (answer.status_code, answer.location) == (302, came_from)
+    assert "Choose at least one row first." in client.get(came_from).text
     assert everything() == before
 
 

@@ -2,6 +2,7 @@
 
 from threading import Barrier, Thread
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -166,6 +167,21 @@ def test_filter_narrows_the_list(login, cast):
     page = login("ada").get("/admin/todos/list/?_flt_0_title=Want").text
     assert "Wanted" in page
     assert "Other" not in page
+
+
+def test_form_of_filters_needs_no_script(login, cast):
+    create_todo(cast.alice, "Wanted", complete=True)
+    create_todo(cast.alice, "Wanted too")
+    client = login("ada")
+    sent = "filter=1&q=want&how_title=0&what_title=Wan&how_complete=0&what_complete=y&how_due_on=1&what_due_on=&x=1"
+    answer = client.get(f"/admin/todos/list/?{sent}&how_password=0&what_password=a&_oc_TodoAdmin=title")
+    assert answer.status_code == 302
+    found = {"q": "want", "_oc_TodoAdmin": "title", "_flt_0_title": "Wan", "_flt_0_complete": "y"}
+    assert dict(parse_qsl(urlsplit(answer.location).query)) == found
+    page = client.get(answer.location).text
+    assert 'aria-label="Show Wanted"' in page
+    assert 'aria-label="Show Wanted too"' not in page
+    assert 'value="Wan"' in page
 
 
 def test_filter_of_one_visit_is_forgotten_at_the_next(login, cast):

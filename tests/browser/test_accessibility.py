@@ -53,8 +53,6 @@ def test_axe_finds_nothing_in_what_opens(page: Page, site: Site, watch: Watch):
     found += violations(page)
     page.goto("admin/todos/list/")
     page.get_by_text("Filters", exact=True).click()
-    page.get_by_role("button", name="Add Filter").click()
-    page.locator("#filter_form").get_by_role("link", name="Title").click()
     found += violations(page)
     assert not found, "\n\n".join(found)
 

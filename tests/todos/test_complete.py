@@ -81,9 +81,18 @@ def test_seen_but_not_changeable_among_the_chosen_stays(login, cast):
 @pytest.mark.parametrize("path", ["/todos/chosen", "/trash"])
 def test_damaged_choice_is_refused(login, cast, path):
     client, found = login("alice"), {}
-    for ids in ([], ["x"], ["-1"], ["1.0"], [2**31], ["9" * 30], ["9" * 5000], ["²"], ["1\x00"], list(range(1, 1002))):
+    for ids in (["x"], ["-1"], ["1.0"], [2**31], ["9" * 30], ["9" * 5000], ["²"], ["1\x00"], list(range(1, 1002))):
         found[str(ids)[:20]] = client.send(path, {"action": "complete", "id": ids}).status_code
     assert found == dict.fromkeys(found, 400)
+
+
+@pytest.mark.parametrize("path", ["/todos", "/trash"])
+def test_choosing_nothing_leads_back_with_a_hint(login, cast, path):
+    client = login("alice")
+    data = {"action": "complete", "next": f"{path}?q=a"}
+    answer = client.send("/todos/chosen" if path == "/todos" else path, data)
+    assert (answer.status_code, answer.location) == (302, f"{path}?q=a")
+    assert "Choose at least one todo first." in client.get(path).text
 
 
 def test_unknown_action_is_refused(login, cast):
