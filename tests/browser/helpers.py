@@ -101,7 +101,7 @@ def wait_for_thumbnail(page: Page, picture: Locator) -> None:
 
 def offered(page: Page) -> Locator:
     """Return the people that a search-as-you-type field offers."""
-    return page.get_by_role("listbox", name="People").get_by_role("option")
+    return page.get_by_role("listbox").get_by_role("option")
 
 
 def choose_person(field: Locator, name: str) -> None:
