@@ -5,6 +5,7 @@ import re
 import pytest
 import yaml
 
+from app.models.jobs import QUEUES
 from config import ROOT, Config
 from tools import keys
 
@@ -46,6 +47,12 @@ def test_nothing_of_ours_starts_before_the_migration():
     assert SERVICES["nginx"]["depends_on"]["web"] == {"condition": "service_healthy"}
     for name in ("postgresql", "valkey"):
         assert SERVICES[name]["healthcheck"]["test"]
+
+
+def test_every_queue_has_its_worker():
+    assert {name: SERVICES[f"worker-{name}"]["command"] for name in QUEUES} == {
+        name: ["worker", f"--queues={name}"] for name in QUEUES
+    }
 
 
 def test_settings_are_ones_of_the_application(service):

@@ -9,6 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from app.models.jobs import QUEUES
 from config import ROOT, Config
 from tools import keys
 
@@ -236,6 +237,11 @@ def test_pod_outlives_the_requests_under_way(objects):
         exec((ROOT / "gunicorn.conf.py").read_text(), settings)
     assert int(pause) + settings["graceful_timeout"] < pod["terminationGracePeriodSeconds"]
     assert web["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+
+
+def test_every_queue_has_its_worker(objects):
+    args = [container["args"] for _, container, _ in containers(objects) if container.get("args", [""])[0] == "worker"]
+    assert sorted(args) == sorted(["worker", f"--queues={name}"] for name in QUEUES)
 
 
 def test_there_is_one_scheduler(objects):
