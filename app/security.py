@@ -22,7 +22,7 @@ MEMBER = {
     "Todo": "list show add edit delete share export",
     "Trash": "list show restore purge",
     "Attachment": "show",
-    "Job": "list show cancel",
+    "Job": "list show cancel again",
     "Notification": "list read",
     "Person": "list show lookup",
     "Profile": "edit",
@@ -38,7 +38,7 @@ ROLES: dict[str, dict[str, str] | None] = {
     "Manager": MEMBER
     | {
         "Todo": MEMBER["Todo"] + " see_all change_all",
-        "Job": "list show cancel see_all cancel_all",
+        "Job": "list show cancel again overview see_all cancel_all",
         "User": "list show",
         "Tag": "lookup create list add edit delete merge",
         "Audit": "list show",  # what was done to todos; sign-ins, roles and jobs are see_all

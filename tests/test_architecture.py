@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "app.services": (*LOWER, "app.services"),
     "app.tasks.declare": ("app.services", "app.models", "app.db"),
     "app.tasks.queue": (*LOWER, "app.services"),
-    "app.tasks.runner": (*LOWER, "app.tasks.declare", "app.tasks.queue", "app.services"),
+    "app.tasks.runner": (*LOWER, "app.tasks.declare", "app.tasks.heartbeat", "app.tasks.queue", "app.services"),
     "app.tasks.broker": (*LOWER, "app.tasks", "app.services", "app.logs"),
     "app.tasks": (*LOWER, "app.tasks", "app.services"),
     "app.tokens": ("app.services", "app.models", "app.errors", "app.extensions"),

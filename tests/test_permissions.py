@@ -74,8 +74,13 @@ ANSWERS = {
     "FilterPages.index GET": EVERYBODY,
     "FilterPages.rename POST": OWN_FILTER,
     "Index.index GET": AWAY,
+    "JobAdmin.action POST": LOGIN + "404 302 404 302 302",
+    "JobAdmin.action_post POST": LOGIN + "404 302 404 302 302",
     "JobAdmin.list GET": EVERYBODY,
+    "JobAdmin.overview GET": LOGIN + "403 403 403 200 200",
+    "JobAdmin.run_now POST": ADMIN_DOES,
     "JobAdmin.show GET": OWN_JOB,
+    "JobPages.again POST": LOGIN + "404 409 404 409 409",
     "JobPages.cancel POST": LOGIN + "404 302 404 302 302",
     "JobPages.index GET": EVERYBODY,
     "JobPages.show GET": OWN_JOB,
@@ -209,7 +214,13 @@ def address(app: Any, endpoint: str, world: SimpleNamespace) -> str:
     pk |= {"JobAdmin": world.job, "AuditAdmin": world.entry}
     pk["TagAdmin"] = world.tags[0]
     pk["TrashAdmin"] = world.trashed
-    names = {"UserAdmin": "set_password", "RoleAdmin": "copy", "TagAdmin": "delete_chosen", "TrashAdmin": "restore"}
+    names = {
+        "JobAdmin": "cancel_chosen",
+        "UserAdmin": "set_password",
+        "RoleAdmin": "copy",
+        "TagAdmin": "delete_chosen",
+        "TrashAdmin": "restore",
+    }
     values = {
         "todo_id": world.todo.id,
         "file_id": world.file.id,
@@ -221,7 +232,7 @@ def address(app: Any, endpoint: str, world: SimpleNamespace) -> str:
         "token": digests.token_of(world.alice),
         "step_id": world.step_id,
         "pk": pk.get(view, world.todo).id,
-        "name": names.get(view, "complete"),
+        "name": "jobs.purge" if endpoint == "JobAdmin.run_now" else names.get(view, "complete"),
         "filename": "css/bootstrap.min.css" if view == "appbuilder" else "favicon.svg",
         "locale": "en",
         "version": "v1",
@@ -246,6 +257,7 @@ def body(endpoint: str, world: SimpleNamespace) -> dict[str, Any]:
         "CommentPages.add": {"body": "Added"},
         "CommentPages.edit": {"body": "Changed", "version": world.comment.version},
         "ProfilePages.index": {"email": "nonsense"},
+        "JobAdmin.action_post": {"action": "cancel_chosen", "rowid": world.job.id},
         "RoleAdmin.action_post": {"action": "copy", "rowid": role.id},
         "RoleAdmin.add": {"name": f"Added beside {role.name}"},
         "RoleAdmin.edit": {"name": f"Renamed {role.name}"},

@@ -4,6 +4,7 @@ What workers do with the rows is in `jobs_runs`, how one job is many in `jobs_pa
 `jobs_sweep`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select, true, update
@@ -101,6 +102,17 @@ def request_cancel(viewer: User, job: Job) -> None:
     if job.owner_id != viewer.id and not can(viewer, "can_cancel_all", "Job"):
         raise NotFound("You can cancel your own jobs only.")
     stop(job)
+
+
+def cancel_all(viewer: User, found: Sequence[Job]) -> None:
+    """Ask many jobs to stop.
+
+    Raises:
+        NotFound: when one is somebody else's and the viewer does not manage jobs; none is stopped then.
+    """
+    with transaction():
+        for job in found:
+            request_cancel(viewer, job)
 
 
 def stop(job: Job) -> None:

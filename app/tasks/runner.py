@@ -5,14 +5,11 @@ Celery and Redis wake workers up; the job's row knows the truth.
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from threading import Event, Thread
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from celery.exceptions import SoftTimeLimitExceeded
-from flask import Flask, current_app
-from sqlalchemy.exc import SQLAlchemyError
+from flask import current_app
 
 from app.db import after_commit, transaction, utcnow
 from app.errors import AppError, Conflict, Denied
@@ -22,6 +19,7 @@ from app.models.users import User
 from app.services import audit, jobs, jobs_parts, jobs_runs, jobs_sweep, notifications
 from app.services.permissions import can, load_user
 from app.tasks.declare import REGISTRY, TRANSIENT, Part, Run, Spec, Stopping, job
+from app.tasks.heartbeat import kept_alive
 from app.tasks.queue import send, sweep
 
 __all__ = ["REGISTRY", "Part", "Run", "Spec", "again", "execute", "job", "send", "submit", "submit_for", "sweep"]
@@ -63,6 +61,14 @@ def again(viewer: User, row: Job) -> Job:
     if row.owner_id == viewer.id and row.name in REGISTRY:
         _check(viewer, REGISTRY[row.name])
     return repeat(row)
+
+
+def again_all(viewer: User, rows: Sequence[Job]) -> int:
+    """Run those of the jobs again that have ended, and return how many; raises as `again`."""
+    ended = [row for row in rows if row.is_final]
+    for row in ended:
+        again(viewer, row)
+    return len(ended)
 
 
 def repeat(row: Job) -> Job:
@@ -118,7 +124,7 @@ def execute(
 def _attempt(run: Run, row: Job, spec: Spec | None) -> None:
     """Work on a job that was claimed, and write how that ended."""
     try:
-        with _heartbeat(run):
+        with kept_alive(run):
             _end(run, row, spec, _outcome(run, row, spec))
     except jobs_runs.Superseded:
         log.warning("job %s was taken over by another worker", row.id)
@@ -130,31 +136,6 @@ def _attempt(run: Run, row: Job, spec: Spec | None) -> None:
 def _copy(row: Job) -> Job:
     """Return a job that belongs to no session: a rollback would make the other unreadable."""
     return Job(**{column.key: getattr(row, column.key) for column in Job.__table__.columns})
-
-
-@contextmanager
-def _heartbeat(run: Run) -> Iterator[None]:
-    """Renew the lease from a thread of its own, so that one long step does not lose it."""
-    ended = Event()
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-
-    def beat() -> None:
-        while not ended.wait(jobs_runs.LEASE.total_seconds() / 3):
-            try:
-                with app.app_context():
-                    jobs_runs.renew(run.job_id, run.attempt)
-            except jobs_runs.Superseded:
-                return
-            except SQLAlchemyError as error:
-                log.warning("the lease of job %s could not be renewed: %s", run.job_id, type(error).__name__)
-
-    thread = Thread(target=beat, name=f"lease of job {run.job_id}", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join(jobs_runs.LEASE.total_seconds())
 
 
 def _outcome(run: Run, row: Job, spec: Spec | None) -> Outcome:

@@ -1,7 +1,7 @@
 """What runs by the clock: each turn is a job of the system, which may run early, late or twice without harm."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app
@@ -94,6 +94,12 @@ for _name, (_seconds, _function) in SCHEDULE.items():
 def start(name: str) -> Job | None:
     """Start a line of the schedule now, whatever its turn; None if it runs already."""
     return _start(name, utcnow())
+
+
+def next_turn(name: str) -> datetime:
+    """Return when a line starts next."""
+    every, _ = SCHEDULE[name]
+    return jobs_slots.slot_of(every) + timedelta(seconds=every)
 
 
 def _start(name: str, slot_at: datetime) -> Job | None:

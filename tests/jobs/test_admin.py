@@ -1,0 +1,80 @@
+"""The screens of those who look after jobs: all at a glance, and what is done to many."""
+
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from app.db import utcnow
+from app.extensions import db
+from app.models import Job
+from app.services import jobs_report, jobs_workers
+from tests.factories import create_job
+from tests.jobs.test_engine import reread
+
+
+def test_overview_shows_queues_workers_schedule_and_failures(login, cast):
+    ended = {"finished_at": utcnow(), "started_at": utcnow()}
+    for number in (7, 8):
+        create_job(cast.alice, "failed", error=f"Line {number} is <bad>.", **ended)
+    create_job(cast.bob, queue="bulk")
+    busy = [{"job_id": 5, "name": "todos.export", "since": "2030-01-01T00:00:00+00:00"}]
+    jobs_workers.seen("one@host", ["bulk", "interactive"], 2, busy)
+    page = login("max").get("/admin/jobs/overview").text
+    for text in ("Line … is &lt;bad&gt;.", "one@host", "todos.export #5", "Delete old jobs", "2 failed"):
+        assert text in page
+    assert "Run now" not in page
+    assert "Run now" in login("ada").get("/admin/jobs/overview").text
+
+
+def test_empty_overview_says_what_to_do(login, cast):
+    page = login("ada").get("/admin/jobs/overview").text
+    assert "celery -A run worker" in page
+    assert "Nothing failed." in page
+
+
+def test_report_counts_hours_queues_and_errors(cast):
+    now = utcnow()
+    for hours, status in ((0, "succeeded"), (2, "failed"), (2, "succeeded"), (30, "succeeded")):
+        create_job(cast.alice, status, error="No", finished_at=now - timedelta(hours=hours))
+    create_job(cast.alice, created_at=now - timedelta(hours=5))
+    hours = jobs_report.throughput()
+    assert [(hour["succeeded"], hour["failed"]) for hour in hours if hour["succeeded"]] == [(1, 1), (1, 0)]
+    assert len(hours) == 24
+    interactive, bulk = jobs_report.queues()
+    assert (interactive["waiting"], interactive["oldest_at"]) == (1, now - timedelta(hours=5))
+    assert (bulk["waiting"], bulk["oldest_at"]) == (0, None)
+    assert jobs_report.by_status() == {"queued": 1, "running": 0, "succeeded": 3, "failed": 1, "cancelled": 0}
+
+
+def test_run_now_starts_a_line_once(login, cast):
+    client = login("ada")
+    for _ in range(2):
+        assert client.send("/admin/jobs/run/jobs.purge").status_code == 302
+    assert client.send("/admin/jobs/run/unknown").status_code == 404
+    assert list(db.session.scalars(select(Job.name))) == ["jobs.purge"]
+
+
+def test_many_jobs_are_cancelled_and_run_again(login, cast):
+    waiting, failed = create_job(cast.alice), create_job(cast.bob, "failed", args={"ids": [2]})
+    client = login("max")
+    for name in ("again_chosen", "cancel_chosen"):
+        chosen = {"action": name, "rowid": [waiting.id, failed.id]}
+        assert client.send("/admin/jobs/action_post", chosen).status_code == 302
+    assert reread(waiting).status == "cancelled"
+    assert db.session.scalar(select(Job.owner_id).where(Job.again_of_id == failed.id)) == cast.bob.id
+
+
+def test_owner_runs_an_ended_job_again(login, cast):
+    job = create_job(cast.alice, "failed")
+    answer = login("alice").send(f"/jobs/{job.id}/again")
+    new = db.session.scalar(select(Job).where(Job.again_of_id == job.id))
+    assert answer.location == f"/jobs/{new.id}"
+    assert f"Job #{job.id}" in login("alice").get(f"/jobs/{new.id}").text
+
+
+def test_page_says_that_no_worker_was_seen(login, cast):
+    job = create_job(cast.alice, sent_at=utcnow())
+    client = login("alice")
+    assert "no worker has been seen yet" in client.get(f"/jobs/{job.id}").text
+    jobs_workers.seen("one@host", ["interactive"], 2, [])
+    assert "no worker" not in client.get(f"/jobs/{job.id}").text
