@@ -9,7 +9,7 @@ from app import create_app
 from app.extensions import db
 from app.models import Todo
 from app.tasks import schedule
-from app.tasks.runner import Run, job
+from app.tasks.runner import Part, Run, job
 
 WAIT = 60  # seconds for a test to open the gate
 
@@ -32,6 +32,21 @@ def wait_at_gate(folder: Path) -> None:
     deadline = time.monotonic() + WAIT
     while not (folder / "go").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
+
+
+def plan_parts(run: Run, count: int, size: int) -> list[Part]:
+    """Plan so many rows in parts of equal size."""
+    return [Part({"first": first}, size) for first in range(0, count, size)]
+
+
+@job("tests.parts", title="Add many rows", permission=("can_add", "Todo"), time_limit=120, plan=plan_parts)
+def add_part(run: Run, count: int, size: int, first: int) -> dict[str, Any]:
+    """Add the todos of one part, a few at a time and not at once."""
+    for batch in run.batches(range(first, first + size), size=10):
+        time.sleep(0.02)
+        assert run.owner
+        db.session.add_all(Todo(owner_id=run.owner.id, title=f"Row {number}") for number in batch)
+    return {"rows": size}
 
 
 schedule.SCHEDULE = {}  # nothing but what a test asks for

@@ -1,0 +1,39 @@
+"""A large job in parts while workers, their processes and the scheduler are killed at random points."""
+
+import random
+import time
+
+import psutil
+from sqlalchemy import select
+
+from app.extensions import db
+from app.models import Job, Todo
+from app.tasks.runner import send
+from tests.factories import create_job
+from tests.faults.conftest import BEAT, WORKER
+
+APP = "tests.faults.short_lease"
+KILLS = 12
+ROWS, SIZE = 2_000, 50
+
+
+def test_each_row_is_added_once_whatever_is_killed(start, ended, cast, broker):
+    commands = [[APP if word == "tests.faults.slow_jobs" else word for word in words] for words in (WORKER, BEAT)]
+    workers = [[*commands[0], "-n", f"{name}@host"] for name in ("one", "two")]
+    running = {0: start(workers[0]), 1: start(workers[1]), 2: start(commands[1], "beat: Starting...")}
+    job = create_job(cast.alice, name="tests.parts", args={"count": ROWS, "size": SIZE}, max_attempts=KILLS + 3)
+    send(job)
+    chance = random.Random(4)
+    for _ in range(KILLS):
+        time.sleep(chance.uniform(0.1, 0.6))
+        victim = chance.randrange(5)
+        if victim in running:
+            running[victim].kill()
+            running[victim] = start(*([workers[victim]] if victim < 2 else [commands[1], "beat: Starting..."]))
+        elif children := psutil.Process(running[victim - 3].popen.pid).children():
+            chance.choice(children).kill()
+    whole = ended(job)
+    assert (whole.status, whole.result, whole.progress_done) == ("succeeded", {"rows": ROWS}, ROWS)
+    titles = list(db.session.scalars(select(Todo.title)))
+    assert sorted(titles) == sorted(f"Row {number}" for number in range(ROWS))
+    assert set(db.session.scalars(select(Job.status).where(Job.parent_id == job.id))) == {"succeeded"}
