@@ -72,7 +72,7 @@ def test_no_page_links_outside_the_prefix(placed, login, cast, name):
     create_attachment(todo)
     create_job(getattr(cast, name), "succeeded")
     client, start = login(name, on=app), f"{prefix}/todos"
-    waiting, seen = [start], set()
+    adapter, waiting, seen = app.url_map.bind("localhost"), [start], set()
     while waiting:
         path = waiting.pop()
         seen.add(path)
@@ -86,7 +86,7 @@ def test_no_page_links_outside_the_prefix(placed, login, cast, name):
             if parts.path.startswith("/"):
                 assert parts.path.startswith(prefix + "/"), (path, link)
             follow = parts.path.startswith("/") and not parts.query and "/static/" not in parts.path
-            if follow and not re.search(r"delete|logout|complete|restore|chosen|action|cancel|password", parts.path):
+            if follow and adapter.test(parts.path.removeprefix(prefix), "GET"):
                 waiting += [parts.path] * (parts.path not in seen and parts.path not in waiting)
     assert len(seen) > 10
 

@@ -10,12 +10,13 @@ from sqlalchemy import func, select
 from app.db import utcnow
 from app.extensions import db
 from app.models import Job, Todo
+from app.views.jobs import JobAdmin
 from app.views.roles_admin import RoleAdmin
 from app.views.tags import TagAdmin
 from app.views.todos_admin import TodoAdmin
 from app.views.trash_admin import TrashAdmin
 from app.views.users_admin import UserAdmin
-from tests.factories import create_tag, create_todo, create_user
+from tests.factories import create_job, create_tag, create_todo, create_user
 
 # view, action -> who of the cast may run it on a todo of Alice's, on Alice, or on a role
 MAY = {
@@ -28,10 +29,14 @@ MAY = {
     ("TrashAdmin", "forever"): "alice max ada",
     ("TagAdmin", "delete_chosen"): "max ada",
     ("TagAdmin", "merge"): "max ada",
+    ("JobAdmin", "cancel_chosen"): "alice max ada",
+    ("JobAdmin", "again_chosen"): "alice max ada",
     ("UserAdmin", "set_password"): "ada",
+    ("UserAdmin", "leave"): "ada",
     ("RoleAdmin", "copy"): "ada",
 }
-BASES = {view.__name__: view.route_base for view in (TodoAdmin, TrashAdmin, TagAdmin, UserAdmin, RoleAdmin)}
+VIEWS = (TodoAdmin, TrashAdmin, TagAdmin, JobAdmin, UserAdmin, RoleAdmin)
+BASES = {view.__name__: view.route_base for view in VIEWS}
 CAST = ("charlie", "alice", "vera", "max", "ada")
 IMPOSSIBLE = ("0", "999999999", "-1", "x", "1.5", "", " 1", "1 ", "²", "1\x00", str(2**31), str(2**63), "9" * 5000)
 
@@ -42,6 +47,8 @@ def target(view: str, cast: Any) -> int:
         return create_todo(cast.alice).id
     if view == "TagAdmin":
         return create_tag(secrets.token_hex(4)).id
+    if view == "JobAdmin":
+        return create_job(cast.alice, "failed", name="attachments.thumbnail").id
     if view == "TrashAdmin":
         return create_todo(cast.alice, deleted_at=utcnow()).id
     return cast.alice.id if view == "UserAdmin" else db.session.scalar(select(Role.id).where(Role.name == "Viewer"))

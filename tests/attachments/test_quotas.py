@@ -6,7 +6,7 @@ from threading import Barrier
 
 import pytest
 
-from app.errors import Invalid
+from app.errors import Invalid, Stale
 from app.services import attachments, todos
 from app.services.permissions import load_user
 from tests.attachments.conftest import chunk_count, readable, stored, submit, upload
@@ -73,5 +73,6 @@ def test_two_uploads_at_once_do_not_pass_the_edge_together(small, cast, quota):
     people = [cast.alice.id, cast.alice.id if quota == "person" else cast.max.id]
     with ThreadPoolExecutor(2) as pool:
         ends = [future.exception() for future in [pool.submit(add, user_id) for user_id in people]]
-    assert [type(end) for end in ends if end] == [Invalid]
+    # a todo that got a file meanwhile is another version, whatever its space
+    assert [type(end) for end in ends if end] == [Invalid if quota == "person" else Stale]
     assert sum(file.size for file in stored() if quota == "person" or file.todo_id) == LARGE

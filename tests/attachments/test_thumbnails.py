@@ -165,7 +165,7 @@ def test_uploaded_image_gets_a_thumbnail_by_a_job_of_the_system(login):
     assert (job.name, job.owner_id, job.args) == ("attachments.thumbnail", None, {"ids": [image.id]})
     assert f"/files/{image.id}/thumbnail" not in client.get("/todos").text
     execute(job.id)
-    assert db.session.get(Job, job.id).status == "succeeded"
+    assert db.session.get(Job, job.id, populate_existing=True).status == "succeeded"
     assert f"/files/{image.id}/thumbnail" in client.get("/todos").text
     answer = client.get(f"/files/{image.id}/thumbnail")
     assert Image.open(io.BytesIO(answer.data)).size == (320, 240)
@@ -177,7 +177,7 @@ def test_thumbnail_that_is_drawn_twice_is_stored_once(cast):
     for _ in range(2):
         job = submit_for(None, draw_thumbnails, ids=[file.id])
         execute(job.id)
-        assert db.session.get(Job, job.id).status == "succeeded"
+        assert db.session.get(Job, job.id, populate_existing=True).status == "succeeded"
     db.session.expire_all()
     assert db.session.get(Attachment, file.id).thumbnail_size > 0
 

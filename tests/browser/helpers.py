@@ -63,7 +63,7 @@ def log_in(page: Page, username: str, password: str = PASSWORD) -> None:
 def log_out(page: Page) -> None:
     """Log out through the menu."""
     page.locator(".topbar-user summary").click()
-    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("button", name="Log out", exact=True).click()
     expect(page.get_by_role("heading", level=1, name="Log in")).to_be_visible()
 
 

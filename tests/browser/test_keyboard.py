@@ -71,7 +71,7 @@ def test_account_menu_opens_closes_and_logs_out(page: Page, site: Site):
     expect(page.get_by_role("link", name="Profile")).to_be_hidden()
     expect(account).to_be_focused()
     page.keyboard.press("Enter")
-    tab_to(page.get_by_role("button", name="Log out"))
+    tab_to(page.get_by_role("button", name="Log out", exact=True))
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
 

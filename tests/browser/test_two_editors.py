@@ -46,4 +46,4 @@ def test_second_of_two_editors_keeps_and_takes_field_by_field(new_page: Callable
     expect(mine.get_by_label("Title")).to_have_value("Buy red paint")
     expect(mine.get_by_label("Notes")).to_have_value("Two buckets")
     expect(mine.get_by_label("Priority")).to_have_value("0")
-    expect(mine.get_by_text("red.png")).to_be_visible()
+    expect(mine.get_by_role("link", name="red.png")).to_be_visible()

@@ -19,7 +19,7 @@ def gone(cast):
 
 def usernames(client, path="/users/lookup"):
     """Return who is offered as one types."""
-    return [person["username"] for person in client.get(path).json]
+    return [person["value"] for person in client.get(path).json]
 
 
 def test_members_see_colleagues_without_their_addresses(login, cast):
@@ -49,7 +49,7 @@ def test_lookup_offers_nobody_who_left(login, gone):
 
 def test_lookup_offers_names_and_nothing_else(login, cast):
     found = login("alice").get("/users/lookup?q=bob").json
-    assert found == [{"username": "bob", "name": "Bob Member"}]
+    assert found == [{"value": "bob", "label": "Bob Member", "hint": "bob"}]
 
 
 def test_lookup_is_limited(login):
