@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from flask import Flask
+from redis import Redis
 
 from app.db import utcnow
 from app.extensions import db
@@ -35,6 +36,8 @@ def faulty(make_app: Callable[..., Flask], broker: Server) -> Iterator[Flask]:
         db.session.remove()
     broker.start()
     broker.resume()
+    with Redis.from_url(broker.url) as redis:
+        redis.flushall()  # what a killed worker leaves is not the next test's
 
 
 @pytest.fixture
