@@ -19,6 +19,7 @@ from config_readers import (
     smtp_url,
     switch,
     text,
+    token,
     web_address,
     whole,
     words,
@@ -86,6 +87,15 @@ class Config:
     WORKER_CONCURRENCY: int = setting(whole(1, 64), "Processes of each Celery worker", "2")
     LOG_LEVEL: str = setting(
         choice("DEBUG", "INFO", "WARNING", "ERROR"), "`DEBUG`, `INFO`, `WARNING` or `ERROR`", "INFO"
+    )
+    LOG_FORMAT: str = setting(choice("text", "json"), "`text` for people or `json` for programs", "text")
+    SLOW_REQUEST_MS: int = setting(
+        whole(0, 600_000),
+        "Milliseconds from which a request is logged as slow, with its statements; 0: none is",
+        "1000",
+    )
+    METRICS_TOKEN: str = setting(
+        token, "What Prometheus shows to read `/metrics`, 16 characters or more; empty: nobody can", "", secret=True
     )
     TRUSTED_HOSTS: tuple[str, ...] = setting(
         words(), "Host names this site answers to, comma-separated; empty: any. `.example.org` includes subdomains", ""

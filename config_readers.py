@@ -96,3 +96,10 @@ def web_address(value: str) -> str:
     if value.strip() and not re.match(r"https?://[^/\s]+(/\S*)?$", value.strip()):
         raise ValueError("use https://HOST or https://HOST/PREFIX")
     return value.strip().rstrip("/")
+
+
+def token(value: str) -> str:
+    """Refuse a secret that is short enough to be guessed; there may be none."""
+    if 0 < len(value.strip()) < 16:
+        raise ValueError("use at least 16 characters, or none")
+    return value.strip()

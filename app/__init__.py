@@ -4,7 +4,7 @@ from flask import Flask
 from flask_appbuilder import AppBuilder
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import cli, db, errors, extensions, headers, logs, security, tokens, views
+from app import cli, db, errors, extensions, headers, logs, measures, security, tokens, views
 from app.prefix import Prefix
 from app.services import audit_capture
 from app.tasks import broker, schedule
@@ -32,6 +32,7 @@ def create_app(config: Config | None = None) -> Flask:
     db.init_app(app)
     audit_capture.install()
     extensions.migrate.init_app(app, db.db, directory=str(ROOT / "migrations"))
+    measures.init_app(app)
     logs.follow_requests(app)  # first of what runs before a request: the others' lines carry its id
     tokens.init_app(app)
     headers.init_app(app)

@@ -34,7 +34,7 @@ def refuse_unknown_host() -> None:
     allowed = current_app.config["ALLOWED_HOSTS"]
     if (
         allowed
-        and not (request.endpoint or "").startswith("health.")
+        and not (request.endpoint or "").startswith(("health.", "metrics."))
         and not host_is_trusted(request.host.lower(), allowed)
     ):
         abort(400)

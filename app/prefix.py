@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-PROBES = ("/health", "/health/ready")
+PROBES = ("/health", "/health/ready", "/metrics")
 HEADERS = [("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff")]
 NOT_FOUND = b"Not found. This application is served under another path.\n"
 
@@ -14,7 +14,7 @@ NOT_FOUND = b"Not found. This application is served under another path.\n"
 class Prefix:
     """Serve an application under a prefix of whole path segments; anything else is a plain 404.
 
-    Health probes answer without the prefix too, since orchestrators ask the process and not the proxy.
+    Health probes and metrics answer without the prefix too, since orchestrators ask the process and not the proxy.
 
     Args:
         wsgi: the application.

@@ -62,6 +62,7 @@ PUBLIC_ENDPOINTS = {
     "health.ready",
     "mail.ask",
     "mail.stop",
+    "metrics.show",
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FILES = [*ROOT.glob("config*.py"), ROOT / "run.py", *sorted((ROOT / "app").rglob("*.py"))]
 OURS = ("app", "config", "config_readers", "run", "tools", "tests")
-LOWER = ("app.models", "app.db", "app.extensions", "app.errors")
+LOWER = ("app.models", "app.db", "app.extensions", "app.errors", "app.metrics")
 # importing module -> what of ours it may import; the longest name that fits decides
 MAY_IMPORT = {
     "config": ("config_readers",),
@@ -20,13 +20,22 @@ MAY_IMPORT = {
     "app.db": ("app.extensions",),
     "app.errors": (),
     "app.logs": (),
+    "app.metrics": (),
+    "app.measures": ("app.logs", "app.metrics", "app.extensions"),
     "app.prefix": (),
     "app.headers": (),
     "app.models": ("app.models", "app.extensions", "app.db"),
     "app.services": (*LOWER, "app.services"),
     "app.tasks.declare": ("app.services", "app.models", "app.db"),
     "app.tasks.queue": (*LOWER, "app.services"),
-    "app.tasks.runner": (*LOWER, "app.tasks.declare", "app.tasks.heartbeat", "app.tasks.queue", "app.services"),
+    "app.tasks.runner": (
+        *LOWER,
+        "app.tasks.declare",
+        "app.tasks.heartbeat",
+        "app.tasks.queue",
+        "app.services",
+        "app.logs",
+    ),
     "app.tasks.broker": (*LOWER, "app.tasks", "app.services", "app.logs"),
     "app.tasks": (*LOWER, "app.tasks", "app.services"),
     "app.tokens": ("app.services", "app.models", "app.errors", "app.extensions"),

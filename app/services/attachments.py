@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Engine, and_, delete, insert, or_, select,
 from app.db import transaction, utcnow
 from app.errors import Invalid, NotFound
 from app.extensions import db
+from app.metrics import UPLOAD_BYTES, UPLOADS
 from app.models.attachments import CHUNK_SIZE, ORIGINAL, THUMBNAIL, Attachment, AttachmentChunk
 from app.models.jobs import Job
 from app.models.todos import Todo
@@ -77,6 +78,9 @@ def store(
         session.execute(insert(AttachmentChunk.__table__).values(values))
         position += 1
     row.sha256 = digest.hexdigest()
+    if job_id is None:
+        UPLOADS.inc()
+        UPLOAD_BYTES.inc(row.size)
     return row
 
 

@@ -14,6 +14,7 @@ from werkzeug.security import check_password_hash
 from app.db import transaction, utcnow
 from app.errors import Conflict, Invalid, Limited
 from app.extensions import db
+from app.metrics import LOGINS
 from app.models.users import EndedSession, User, new_stamp
 from app.services import api_keys, audit, passwords
 from app.services.users import is_time_zone
@@ -36,6 +37,7 @@ def authenticate(login: str, password: str) -> User | None:
     either = or_(func.lower(User.username) == name, func.lower(User.email) == name)
     user = db.session.scalar(select(User).where(either).order_by(func.lower(User.username) != name).limit(1))
     right = check_password_hash(user.password if user is not None and user.password else NOBODY, password)
+    LOGINS.labels("succeeded" if right and user and user.active and not is_locked(user) else "failed").inc()
     if user is None or not user.active or is_locked(user):
         with transaction():
             audit.note("login_failed", entity="user", row_id=user.id if user is not None else None)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from celery.exceptions import SoftTimeLimitExceeded
 from flask import current_app
 
+from app import logs
 from app.db import after_commit, transaction, utcnow
 from app.errors import AppError, Conflict, Denied
 from app.extensions import db
@@ -114,6 +115,7 @@ def execute(
     told = spec is not None and spec.told and row.parent_id is None
     owner = load_user(row.owner_id) if row.owner_id else None
     run = Run(row.id, row.attempt, owner, row.progress_done, told, is_stopping)
+    logs.job_owner.set(row.owner_id)
     log.info("job %s %s starts, attempt %s", row.id, row.name, row.attempt)
     with audit.acting(audit.Origin(lambda: row.owner_id, job_id=row.parent_id or row.id)):
         _attempt(run, row, spec)

@@ -14,6 +14,7 @@ from app.views.comments import CommentPages
 from app.views.jobs import JobAdmin, JobPages
 from app.views.leaving_admin import LeavingAdmin
 from app.views.mail import mail_pages
+from app.views.metrics import metrics_pages
 from app.views.notifications import NotificationPages
 from app.views.pages import Index, health_pages
 from app.views.roles_admin import PermissionAdmin, RoleAdmin
@@ -67,3 +68,4 @@ def register_views(app: Flask, appbuilder: Any) -> None:
     appbuilder.add_view_no_menu(SwaggerView)
     app.register_blueprint(health_pages)
     app.register_blueprint(mail_pages)
+    app.register_blueprint(metrics_pages)
