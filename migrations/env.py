@@ -4,7 +4,8 @@ from typing import Any
 
 from alembic import context
 from flask_appbuilder import Model
-from sqlalchemy import Connection, DateTime, text
+from sqlalchemy import Connection, DateTime, create_engine, text
+from sqlalchemy.pool import NullPool
 
 import app.models  # noqa: F401, makes the metadata whole
 from app.db import UtcDateTime
@@ -12,6 +13,7 @@ from app.extensions import db
 
 # columns that came later with a key of their own: SQLAlchemy reads no ON DELETE from SQLite's definition of those
 ADDED_KEYS = {("todos", "deleted_by_id")}
+LOCK_SECONDS = 5
 MIGRATION_LOCK = 0x70D06  # an arbitrary number that names the lock in PostgreSQL
 
 
@@ -35,9 +37,14 @@ def ours_to_compare(item: Any, name: str | None, kind: str, _reflected: bool, _c
 
 
 def lock(connection: Connection) -> None:
-    """Wait until no other process migrates; the lock ends with the transaction."""
+    """Wait until no other process migrates; the lock ends with the connection, or on SQLite with the transaction.
+
+    Afterwards no statement waits long for a lock: those who come after it would wait as well, and the site with them.
+    """
     if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+        connection.execute(text(f"SELECT pg_advisory_lock({MIGRATION_LOCK})"))
+        connection.execute(text(f"SET lock_timeout = '{LOCK_SECONDS}s'"))
+        connection.commit()  # a migration may build an index outside of a transaction: see docs/contribute.md
     else:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
@@ -50,8 +57,9 @@ def offline() -> None:
 
 
 def online() -> None:
-    """Run the migrations in one transaction."""
-    with db.engine.connect() as connection:
+    """Run the migrations, on SQLite in one transaction, on PostgreSQL in one for each."""
+    engine = create_engine(db.engine.url, poolclass=NullPool) if db.engine.dialect.name == "postgresql" else db.engine
+    with engine.connect() as connection:
         lock(connection)
         context.configure(
             connection=connection,
@@ -60,6 +68,7 @@ def online() -> None:
             compare_type=same_type,
             include_object=ours_to_compare,
             render_as_batch=connection.dialect.name == "sqlite",
+            transaction_per_migration=True,
         )
         with context.begin_transaction():
             context.run_migrations()

@@ -169,7 +169,7 @@ ANSWERS = {
     "health.ready GET": OPEN,
     "mail.ask GET": OPEN,
     "mail.stop POST": OPEN,
-    "metrics.show GET": "404 404 404 404 404 404",
+    "metrics.show GET": "404 404 404 404 404 404 404",
     "static GET": OPEN,
     # the last ones: Alice cannot sign in any more, and then nobody is signed in
     "LeavingAdmin.ask POST": ADMIN_DOES,
