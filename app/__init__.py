@@ -34,6 +34,7 @@ def create_app(config: Config | None = None) -> Flask:
     extensions.migrate.init_app(app, db.db, directory=str(ROOT / "migrations"))
     measures.init_app(app)
     logs.follow_requests(app)  # first of what runs before a request: the others' lines carry its id
+    app.before_request(views.refuse_closed)
     tokens.init_app(app)
     headers.init_app(app)
     errors.init_app(app)

@@ -3,7 +3,9 @@
 from flask import Flask
 
 from app.cli.backup import backup
+from app.cli.doctor import doctor
 from app.cli.jobs import jobs
+from app.cli.maintenance import maintenance
 from app.cli.settings import settings
 from app.cli.setup import fill_demo, first_admin, sync
 from app.cli.users import users
@@ -20,6 +22,8 @@ COMMANDS = (
     settings,
     jobs,
     backup,
+    doctor,
+    maintenance,
 )
 
 

@@ -8,7 +8,7 @@ from flask.cli import with_appcontext
 
 from app.errors import AppError
 from app.security import declared, role_grants, site
-from app.services import demo, permissions, users_accounts
+from app.services import demo, permissions, users_access, users_accounts
 
 
 @click.command("sync")
@@ -35,7 +35,7 @@ def sync() -> None:
 @with_appcontext
 def first_admin(username: str, email: str) -> None:
     """Create an admin with a generated password, which is printed once, unless there are users already."""
-    if users_accounts.count():
+    if users_access.count():
         return
     password = secrets.token_urlsafe(12)
     users_accounts.create(["Admin"], password, username=username, email=email, first_name="First", last_name="Admin")

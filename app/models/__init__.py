@@ -9,6 +9,7 @@ from app.models.attachments import Attachment, AttachmentChunk
 from app.models.audit import AuditEntry, AuditPerson, AuditPurge
 from app.models.comments import Comment, comment_mentions
 from app.models.jobs import Job, JobSlot, JobWorker
+from app.models.maintenance import Maintenance
 from app.models.mornings import MorningMail
 from app.models.notifications import Notification
 from app.models.saved_filters import SavedFilter
@@ -28,6 +29,7 @@ __all__ = [
     "Job",
     "JobSlot",
     "JobWorker",
+    "Maintenance",
     "MorningMail",
     "Notification",
     "SavedFilter",

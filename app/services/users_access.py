@@ -68,3 +68,8 @@ def set_active(username: str, active: bool, dry_run: bool = False) -> bool:
     elif not dry_run:
         deactivate(user)
     return True
+
+
+def count() -> int:
+    """Return how many users there are."""
+    return int(db.session.scalar(select(func.count()).select_from(User)) or 0)

@@ -232,8 +232,3 @@ def guess_time_zone(user: User, name: str) -> bool:
     with transaction() as session:
         found = session.execute(update(User).where(unknown).values(time_zone=name, time_zone_known=True))
     return bool(found.rowcount)  # type: ignore[attr-defined]
-
-
-def count() -> int:
-    """Return how many users there are."""
-    return int(db.session.scalar(select(func.count()).select_from(User)) or 0)

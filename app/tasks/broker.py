@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app import logs
 from app.extensions import db
 from app.models.jobs import QUEUES
-from app.services import audit, jobs_sweep
+from app.services import audit, jobs_sweep, maintenance
 from app.tasks.declare import REGISTRY
 from app.tasks.presence import Presence
 from app.tasks.queue import SEND_SECONDS, sweep
@@ -122,7 +122,10 @@ def _in_context(app: Flask, function: Callable[..., Any]) -> Callable[..., None]
     def run(task: Any, *args: Any) -> None:
         about = f"job-{args[0]}" if args else "schedule"
         with app.app_context(), logs.about(about), audit.acting(audit.Origin(program="schedule")):
-            function(task, *args)
+            if maintenance.current():
+                log.info("the site is closed: %s waits", about)  # the sweeper sends it again
+            else:
+                function(task, *args)
 
     return run
 

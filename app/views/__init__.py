@@ -16,7 +16,7 @@ from app.views.leaving_admin import LeavingAdmin
 from app.views.mail import mail_pages
 from app.views.metrics import metrics_pages
 from app.views.notifications import NotificationPages
-from app.views.pages import Index, health_pages
+from app.views.pages import Index, health_pages, refuse_closed
 from app.views.roles_admin import PermissionAdmin, RoleAdmin
 from app.views.rows import IdConverter
 from app.views.saved_filters import FilterPages
@@ -28,7 +28,7 @@ from app.views.trash_admin import TrashAdmin
 from app.views.users import AccountPages, PersonPages, ProfilePages
 from app.views.users_admin import UserAdmin
 
-__all__ = ["Index", "escape_translations", "register_views"]
+__all__ = ["Index", "escape_translations", "refuse_closed", "register_views"]
 
 PAGES = (
     *(TodoPages, TrashPages, UndoPages, PersonPages, JobPages, NotificationPages, ProfilePages, ApiKeyPages),

@@ -10,7 +10,7 @@ from flask_appbuilder.security.decorators import has_access
 from flask_login import current_user
 
 from app.security import safe_target
-from app.services import health
+from app.services import health, maintenance
 from app.services.todos import Outcome
 from app.views.history import History
 
@@ -74,6 +74,19 @@ def titles(found: Sequence[str]) -> str:
 def counted(count: int, what: str) -> str:
     """Return "1 todo completed." or "3 todos completed."."""
     return f"{count:,} {'todo' if count == 1 else 'todos'} {what}."
+
+
+def refuse_closed() -> None:
+    """Refuse every page while the site is closed, but those that programs watch it by and what the page needs.
+
+    Raises:
+        Closed: with what to tell.
+    """
+    endpoint = request.endpoint or ""
+    if endpoint.startswith(("health.", "metrics.")) or endpoint in ("static", "appbuilder.static"):
+        return
+    if sign := maintenance.current():
+        raise maintenance.Closed(sign)
 
 
 health_pages = Blueprint("health", __name__, url_prefix="/health")

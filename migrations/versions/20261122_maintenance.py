@@ -1,0 +1,28 @@
+"""Add the sign that the site is closed for maintenance.
+
+Revision: 0010_maintenance, after 0009_saved_filters.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0010_maintenance"
+down_revision = "0009_saved_filters"
+
+
+def upgrade() -> None:
+    """Change the schema."""
+    op.create_table(
+        "maintenance",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reason", sa.String(length=200), nullable=False),
+        sa.Column("retry_seconds", sa.Integer(), nullable=False),
+        sa.CheckConstraint("id = 1", name="ck_maintenance_one_row"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+
+
+def downgrade() -> None:
+    """Take the change back."""
+    op.drop_table("maintenance")

@@ -1,0 +1,107 @@
+"""`flask doctor`: finds what is broken, says what to do, and tells scripts by its exit code."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from app import create_app
+from app.db import utcnow
+from app.extensions import db
+from app.services import maintenance
+from tests.cli.conftest import run_on
+from tests.conftest import db_dispose, settings
+from tests.factories import create_job
+
+
+def examined(result):
+    return {finding["about"]: finding for finding in json.loads(result.stdout)}
+
+
+def test_healthy_site_passes(run, cast):
+    result = run("doctor", "--json")
+    assert result.exit_code == 0, result.stdout
+    found = examined(result)
+    assert {finding["status"] for finding in found.values()} == {"ok"}
+    assert {"settings", "database", "migrations", "admins", "permissions", "redis", "clock", "disk", "mail"} <= set(
+        found
+    )
+    assert "ok       database: " in run("doctor").stdout
+
+
+def broken_roles(cast):
+    role = cast.vera.roles[0]
+    role.permissions = role.permissions[1:]
+    db.session.commit()
+
+
+def no_admin(cast):
+    cast.ada.active = False
+    db.session.commit()
+
+
+def waiting_job(cast):
+    create_job(cast.alice, created_at=utcnow() - timedelta(hours=1))
+
+
+def old_schema(cast):
+    db.session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    db.session.commit()
+
+
+def newer_schema(cast):
+    db.session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    db.session.commit()
+
+
+BROKEN = [
+    (broken_roles, "permissions", "failed", "Run flask sync."),
+    (no_admin, "admins", "failed", "Run flask fab create-admin."),
+    (waiting_job, "jobs", "failed", "Start a worker"),
+    (old_schema, "migrations", "failed", "Run flask db upgrade"),
+    (newer_schema, "migrations", "warning", "Finish the upgrade."),
+    (lambda _: maintenance.on("Soon."), "maintenance", "warning", "Run flask maintenance off."),
+]
+
+
+@pytest.mark.parametrize(("harm", "about", "status", "remedy"), BROKEN)
+def test_what_is_broken_is_named_with_a_remedy(run, cast, harm, about, status, remedy):
+    head = db.session.scalar(text("SELECT version_num FROM alembic_version"))
+    harm(cast)
+    try:
+        result = run("doctor", "--json")
+        assert result.exit_code == (1 if status == "failed" else 0)
+        found = examined(result)[about]
+        assert (found["status"], remedy in found["remedy"]) == (status, True), found
+        assert remedy in run("doctor").stdout
+    finally:
+        db.session.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": head})
+        db.session.commit()
+        run("sync")
+
+
+def test_site_without_anything_is_examined_to_the_end():
+    app = create_app(settings("sqlite:////nowhere/todos.db"))
+    result = run_on(app, "doctor", "--json")
+    db_dispose(app)
+    found = examined(result)
+    assert result.exit_code == 1
+    assert {name for name, finding in found.items() if finding["status"] == "failed"} >= {"database", "redis"}
+    assert "disk" in found
+
+
+def test_production_warns_of_what_is_seldom_meant(make_app, cast):
+    app = make_app()
+    app.config.update(APP_ENV="production", SESSION_COOKIE_SECURE=False, ALLOWED_HOSTS=[], PROXY_HOPS=0)
+    result = run_on(app, "doctor", "--json")
+    assert result.exit_code == 0
+    warned = {name for name, finding in examined(result).items() if finding["status"] == "warning"}
+    assert {"cookie", "hosts", "proxy"} <= warned
+
+
+def test_address_outside_of_the_prefix_and_one_that_does_not_answer_fail(make_app, cast):
+    app = make_app(SCRIPT_NAME="/todo")
+    assert "does not end with /todo" in run_on(app, "doctor", "--url", "http://127.0.0.1:9/").stdout
+    result = run_on(app, "doctor", "--url", "http://127.0.0.1:9/todo/")
+    assert (result.exit_code, "no answer" in result.stdout) == (1, True)
