@@ -8,7 +8,7 @@ NOT_INSTALLED := The packages could not be installed, see above; all have wheels
 NOT_OLDEST := Pin with the oldest Python that is supported: make clean requirements PYTHON=python3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-deploy lint demo screenshots requirements vendor clean
+.PHONY: help run test test-deploy lint demo screenshots requirements settings vendor clean
 
 help: ## List these commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,9 @@ requirements: .venv/dev.stamp ## Pin what the .in files name; ARGS=--upgrade tak
 		{ echo "$(NOT_OLDEST)" >&2; exit 1; }
 	$(call compile,requirements)
 	$(call compile,requirements-dev)
+
+settings: .venv/run.stamp ## Write docs/configure.md from config.py.
+	$(PY) -m tools.settings
 
 vendor: .venv/run.stamp ## Fetch the pinned style sheets, scripts and icons from npm.
 	$(PY) -m tools.vendor

@@ -1,11 +1,13 @@
 """The settings: what is refused, with which words, and what follows from them."""
 
+import re
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from config import DEVELOPMENT_KEY, Config, ConfigError
+from tools.settings import PAGE, page, row
 
 ROOT = Path(__file__).resolve().parents[1]
 GOOD = {"SECRET_KEY": "k" * 32, "SQLALCHEMY_DATABASE_URI": "postgresql+psycopg://todos:hidden@db/todos"}
@@ -103,6 +105,19 @@ def documented(path: str) -> str:
 def test_every_setting_is_in_the_example_and_in_the_readme(name):
     assert f"{name}=" in documented(".env.example")
     assert f"| `{name}`" in documented("README.md")
+
+
+@pytest.mark.parametrize("field", fields(Config), ids=lambda field: field.name)
+def test_default_in_the_readme_is_the_one_of_the_code(field):
+    [line] = [line for line in documented("README.md").splitlines() if line.startswith(f"| `{field.name}`")]
+    expected = row(field.name, field.metadata["setting"])
+    if field.name == "UPLOAD_TYPES":  # spelled out for people
+        line, expected = (re.sub(r"\| (`image[^|]*|all of [^|]*)\|", "| all |", text) for text in (line, expected))
+    assert line == expected.strip()
+
+
+def test_page_of_the_settings_is_up_to_date():
+    assert PAGE.read_text() == page(), "run: make settings"
 
 
 def test_example_names_nothing_else():

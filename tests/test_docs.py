@@ -1,0 +1,78 @@
+"""The documents: their commands work, their links lead somewhere, and they leave no command out."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+from flask_appbuilder.cli import fab
+
+from app import create_app
+from app.cli import COMMANDS
+from config import ROOT
+from tests.cli.conftest import run_on
+from tests.conftest import db_dispose, settings
+
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+COMMAND_LINE = ROOT / "docs" / "command-line.md"
+# commands with a page of their own
+ELSEWHERE = {"flask jobs"}
+
+
+def examples(page: Path) -> list[str]:
+    """The commands in the shell blocks of a page, without comments."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.M | re.S)
+    return [line for block in blocks for line in block.splitlines() if line.startswith("flask ")]
+
+
+def names(command: click.Command, path: str) -> list[str]:
+    """Every command below a group, as it is typed."""
+    if isinstance(command, click.Group):
+        return [name for word, one in command.commands.items() for name in names(one, f"{path} {word}")]
+    return [path]
+
+
+def test_every_example_of_the_command_line_works(database, new_database, valkey, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    app = create_app(settings(new_database(database), valkey))
+    lines = examples(COMMAND_LINE)
+    assert len(lines) > 35
+    try:
+        for line in lines:
+            words = shlex.split(line, comments=True)[1:]
+            if words[0] == "demo" and database == "postgresql":
+                continue  # once is enough: it draws hundreds of pictures
+            result = run_on(app, *words)
+            assert result.exit_code == 0, f"{line}\n{result.output}"
+    finally:
+        db_dispose(app)
+
+
+def test_every_command_is_on_the_page():
+    text = COMMAND_LINE.read_text()
+    ours = [name for command in COMMANDS for name in names(command, f"flask {command.name}")]
+    wanted = [name for name in ours if not any(name.startswith(other) for other in ELSEWHERE)]
+    missing = [name for name in wanted if name not in text and name != "flask backup restore"]
+    missing += [name for name in fab.commands if name not in text]
+    assert missing == []
+
+
+@pytest.mark.parametrize("command", [name for command in COMMANDS for name in names(command, command.name or "")])
+def test_every_command_has_help_worth_reading(command):
+    app = create_app(settings("sqlite:////nowhere/todos.db"))
+    result = run_on(app, *command.split(), "--help")
+    assert result.exit_code == 0
+    assert len(result.stdout.split("\n\n")[1].strip()) > 40
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
+        if not link.startswith(("http://", "https://")):
+            assert (page.parent / link).exists(), link
+
+
+def test_every_page_is_linked_from_the_readme():
+    text = (ROOT / "README.md").read_text()
+    assert [page.name for page in PAGES if f"docs/{page.name}" not in text] == []
