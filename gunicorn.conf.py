@@ -58,7 +58,7 @@ class Log(Logger):
             "duration_ms": round(request_time.total_seconds() * 1000),
         }
         facts |= environ["todos.cost"].facts() if "todos.cost" in environ else dict.fromkeys(UNKNOWN)
-        facts |= {"path": environ.get("RAW_URI", "").split("?")[0], "bytes": resp.sent}
+        facts |= {"path": environ.get("RAW_URI", "").split("?")[0], "bytes": resp.sent or resp.response_length or 0}
         facts["address"] = environ.get("REMOTE_ADDR") or None
         shown = {name: "-" if value is None else value for name, value in facts.items()}
         self.access_log.info(ACCESS % shown, extra={"facts": facts})

@@ -198,6 +198,7 @@ EXEMPT = {
     "ab_api_key": "not used",
     **dict.fromkeys(("undo_steps", "undo_rows", "undo_assignees"), "copies of a day, to take an action back"),
     "comment_mentions": "follow from the text of comments",
+    "maintenance": "a sign on the door; opening and closing are noted as events",
     "morning_mails": "say which mails left",
     "saved_filters": "one's own bookmarks",
     "notifications": "tell of what other entries are about",

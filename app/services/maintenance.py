@@ -13,6 +13,7 @@ from app.db import engine_options, transaction
 from app.errors import Unavailable
 from app.extensions import db
 from app.models.maintenance import RETRY_SECONDS, Maintenance
+from app.services import audit
 
 LOOK_SECONDS = 2  # for which a process believes what it read
 
@@ -42,12 +43,16 @@ def on(reason: str = "", retry_seconds: int = RETRY_SECONDS) -> None:
     """Close the site; all processes notice within two seconds."""
     with transaction() as session:
         session.merge(Maintenance(id=1, reason=reason, retry_seconds=retry_seconds))
+        audit.note("closed", changes={"reason": [None, reason]})
 
 
 def off() -> bool:
     """Open the site again; return whether it was closed."""
     with transaction() as session:
-        return bool(session.execute(delete(Maintenance)).rowcount)  # type: ignore[attr-defined]
+        was_closed = bool(session.execute(delete(Maintenance)).rowcount)  # type: ignore[attr-defined]
+        if was_closed:
+            audit.note("opened")
+    return was_closed
 
 
 def sign() -> Maintenance | None:
