@@ -61,6 +61,8 @@ ACTIONS = {
     "failed": "could not finish the job",
     "cancelled": "cancelled the job",
     "changed": "changed",
+    "closed": "closed the site for maintenance",
+    "opened": "opened the site again",
 }
 
 
