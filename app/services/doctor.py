@@ -19,7 +19,7 @@ from app.db import utcnow
 from app.extensions import db
 from app.models.jobs import Job
 from app.models.users import User
-from app.services import health, mail, maintenance
+from app.services import health, jobs_workers, mail, maintenance
 from app.services.permissions import Grant
 
 CLOCK_SECONDS = 5
@@ -42,7 +42,17 @@ def examine(roles: Mapping[str, set[Grant]]) -> Iterator[Finding]:
     Args:
         roles: the grants that each built-in role should have.
     """
-    looks: tuple[Callable[[], Iterator[Finding]], ...] = (settings, database, redis, clock, disk, post, jobs, closed)
+    looks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        settings,
+        database,
+        redis,
+        clock,
+        disk,
+        post,
+        jobs,
+        workers,
+        closed,
+    )
     for look in (*looks[:2], lambda: permissions(roles), *looks[2:]):
         try:
             yield from look()
@@ -185,6 +195,14 @@ def jobs() -> Iterator[Finding]:
         )
     else:
         yield Finding("jobs", "ok", f"{counts.get('queued', 0):,} wait, {counts.get('running', 0):,} run")
+
+
+def workers() -> Iterator[Finding]:
+    """Look for a worker that lives."""
+    if alive := [worker for worker in jobs_workers.all_known() if jobs_workers.is_alive(worker)]:
+        yield Finding("workers", "ok", f"{len(alive)} alive")
+    else:
+        yield Finding("workers", "warning", "none has shown a sign of life lately", "Start one: celery -A run worker")
 
 
 def closed() -> Iterator[Finding]:

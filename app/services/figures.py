@@ -19,6 +19,7 @@ from app.db import utcnow
 from app.extensions import db
 from app.metrics import REGISTRY
 from app.models.jobs import Job
+from app.services import jobs_workers
 
 
 class Site(Collector):
@@ -29,7 +30,7 @@ class Site(Collector):
         yield from disks()
         up = GaugeMetricFamily("todos_database_up", "Whether the database answers.", 1)
         try:
-            yield from [*jobs()]
+            yield from [*jobs(), *workers()]
         except SQLAlchemyError:
             db.session.rollback()
             up = GaugeMetricFamily("todos_database_up", "Whether the database answers.", 0)
@@ -52,6 +53,17 @@ def jobs() -> Iterator[Metric]:
     oldest = db.session.scalar(select(func.min(Job.created_at)).where(Job.status == "queued"))
     age = (utcnow() - oldest).total_seconds() if oldest else 0
     yield GaugeMetricFamily("todos_jobs_oldest_waiting_seconds", "How long the oldest of them has waited.", max(0, age))
+
+
+def workers() -> Iterator[Metric]:
+    """Yield how many workers live, and when each was last seen."""
+    known = jobs_workers.all_known()
+    alive = sum(map(jobs_workers.is_alive, known))
+    yield GaugeMetricFamily("todos_workers", "Workers that showed a sign of life lately.", alive)
+    family = GaugeMetricFamily("todos_worker_silent_seconds", "Since its last sign of life.", labels=["worker"])
+    for worker in known:
+        family.add_metric([worker.name], max(0, (utcnow() - worker.seen_at).total_seconds()))
+    yield family
 
 
 def disks() -> Iterator[Metric]:

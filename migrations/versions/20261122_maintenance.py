@@ -1,13 +1,13 @@
 """Add the sign that the site is closed for maintenance.
 
-Revision: 0010_maintenance, after 0009_saved_filters.
+Revision: 0011_maintenance, after 0010_job_engine.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010_maintenance"
-down_revision = "0009_saved_filters"
+revision = "0011_maintenance"
+down_revision = "0010_job_engine"
 
 
 def upgrade() -> None:

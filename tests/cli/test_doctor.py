@@ -9,7 +9,7 @@ from sqlalchemy import text
 from app import create_app
 from app.db import utcnow
 from app.extensions import db
-from app.services import maintenance
+from app.services import jobs_workers, maintenance
 from tests.cli.conftest import run_on
 from tests.conftest import db_dispose, settings
 from tests.factories import create_job
@@ -20,13 +20,23 @@ def examined(result):
 
 
 def test_healthy_site_passes(run, cast):
+    jobs_workers.seen("worker@host", ["jobs"], 2, [])
     result = run("doctor", "--json")
     assert result.exit_code == 0, result.stdout
     found = examined(result)
     assert {finding["status"] for finding in found.values()} == {"ok"}
-    assert {"settings", "database", "migrations", "admins", "permissions", "redis", "clock", "disk", "mail"} <= set(
-        found
-    )
+    assert {
+        "settings",
+        "database",
+        "migrations",
+        "admins",
+        "permissions",
+        "redis",
+        "clock",
+        "disk",
+        "mail",
+        "workers",
+    } <= set(found)
     assert "ok       database: " in run("doctor").stdout
 
 
@@ -61,6 +71,7 @@ BROKEN = [
     (waiting_job, "jobs", "failed", "Start a worker"),
     (old_schema, "migrations", "failed", "Run flask db upgrade"),
     (newer_schema, "migrations", "warning", "Finish the upgrade."),
+    (lambda _: None, "workers", "warning", "Start one"),
     (lambda _: maintenance.on("Soon."), "maintenance", "warning", "Run flask maintenance off."),
 ]
 

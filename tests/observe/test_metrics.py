@@ -10,7 +10,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.db import utcnow
-from app.services import attachments, figures, users_accounts
+from app.services import attachments, figures, jobs_workers, users_accounts
 from config import ROOT
 from tests.conftest import count_queries
 from tests.factories import PASSWORD, PNG, create_job, create_todo
@@ -93,6 +93,14 @@ def test_jobs_are_told_by_kind_and_status_with_the_age_of_the_oldest(app, cast, 
     assert 300 <= value(found, "todos_jobs_oldest_waiting_seconds") < 400
 
 
+def test_workers_are_told_with_their_silence(app, cast, scrape):
+    assert value(scrape(), "todos_workers") == 0
+    jobs_workers.seen("worker@host", ["jobs"], 2, [])
+    found = scrape()
+    assert value(found, "todos_workers") == 1
+    assert 0 <= value(found, "todos_worker_silent_seconds", worker="worker@host") < 45
+
+
 def test_scrape_costs_the_same_with_more_jobs(app, cast):
     counts = []
     for _ in range(2):
@@ -146,6 +154,7 @@ def test_dashboard_and_alerts_ask_only_for_what_is_told(app, cast, login, scrape
     login("alice").get("/todos").close()
     users_accounts.authenticate("alice", PASSWORD)
     create_job(cast.alice)
+    jobs_workers.seen("worker@host", ["jobs"], 2, [])
     found = scrape()
     labels = {name: set().union(*(has for has, _ in samples)) for name, samples in found.items()}
     for expression in asked():
@@ -159,7 +168,7 @@ def test_dashboard_and_alerts_ask_only_for_what_is_told(app, cast, login, scrape
         assert used <= known, expression
 
 
-def test_every_metric_is_on_the_dashboard(scrape):
+def test_every_metric_is_on_the_dashboard(app, scrape):
     told = {re.sub("|".join(f"{end}$" for end in ENDINGS), "", name) for name in scrape() if "_created" not in name}
     text = " ".join(asked())
     assert {name for name in told if name not in text} == set()
