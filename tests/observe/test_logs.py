@@ -63,10 +63,11 @@ def test_slow_request_is_told_with_its_statements(lines):
 
 def test_line_of_a_job_names_it_and_its_owner(app, cast):
     record = logging.LogRecord("app.tasks", logging.INFO, __file__, 1, "done\nforged", (), None)
+    before = logs.job_owner.get()
     with logs.about("job-7"):
         logs.job_owner.set(cast.alice.id)
         assert logs._About().filter(record)
-    assert logs.job_owner.get() is None
+    assert logs.job_owner.get() == before
     line = json.loads(logs.Json().format(record))
     assert (line["job"], line["user"], line["message"]) == (7, cast.alice.id, "done\\nforged")
 
