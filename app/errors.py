@@ -46,6 +46,12 @@ class Invalid(AppError):
         return {"errors": self.fields} if self.fields else {}
 
 
+class Unprocessable(Invalid):
+    """The input has the right form, but names what is not there or cannot be used (422)."""
+
+    status = 422
+
+
 class Unauthenticated(AppError):
     """Nobody is signed in (401), or not by what was shown; `error` is a code of RFC 6750, section 3.1."""
 

@@ -21,12 +21,13 @@ from app.services.permissions import Grant, load_signed_in
 MEMBER = {
     "Todo": "list show add edit delete share export",
     "Trash": "list show restore purge",
-    "Attachment": "show",
-    "Job": "list show cancel again",
+    "Attachment": "show add delete",
+    "Job": "list show cancel again submit",
     "Notification": "list read",
     "Person": "list show lookup",
     "Profile": "edit",
     "ApiKey": "list add delete",
+    "Calendar": "show edit",
     "Tag": "lookup create",
     "Comment": "add edit delete",
     "SavedFilter": "edit",
@@ -38,7 +39,7 @@ ROLES: dict[str, dict[str, str] | None] = {
     "Manager": MEMBER
     | {
         "Todo": MEMBER["Todo"] + " see_all change_all",
-        "Job": "list show cancel again overview see_all cancel_all",
+        "Job": "list show cancel again submit overview see_all cancel_all",
         "User": "list show",
         "Tag": "lookup create list add edit delete merge",
         "Audit": "list show",  # what was done to todos; sign-ins, roles and jobs are see_all
@@ -46,7 +47,14 @@ ROLES: dict[str, dict[str, str] | None] = {
     },
     "Member": MEMBER,
     "Viewer": MEMBER
-    | {"Todo": "list show export see_all", "Tag": "lookup", "Comment": "", "Trash": "", "menu": "Todos"},
+    | {
+        "Todo": "list show export see_all",
+        "Attachment": "show",
+        "Tag": "lookup",
+        "Comment": "",
+        "Trash": "",
+        "menu": "Todos",
+    },
     "Public": {},
 }
 # rights that a service checks and no view declares by its methods
@@ -56,6 +64,7 @@ PUBLIC_ENDPOINTS = {
     "appbuilder.static",
     "AccountPages.login",
     "AccountPages.register",
+    "calendar.feed",
     "SessionApi.login",
     "SessionApi.refresh",
     "health.alive",

@@ -40,6 +40,7 @@ BUDGET = {
     "/notifications/unread": 1,
     "/profile": 2,
     "/profile/keys": 2,
+    "/profile/calendar": 2,
     "/files/{file}": 3,
     "/admin/todos/list/": 6,
     "/admin/todos/list/?q=number": 6,
@@ -67,6 +68,12 @@ BUDGET = {
     "/admin/audit/list/?who=command&entity=todo": 4,
     "/admin/audit/show/{entry}": 3,
     "/api/v1/todos/": 4,
+    "/api/v1/todos/{todo}": 4,
+    "/api/v1/users/": 2,
+    "/api/v1/jobs/": 3,
+    "/api/v1/jobs/{job}": 3,
+    "/api/v1/attachments/{file}": 2,
+    "/api/v1/attachments/{file}/content": 3,
 }
 
 

@@ -7,7 +7,9 @@ from app.models.users import EndedSession, User
 from app.models.api_keys import ApiKey
 from app.models.attachments import Attachment, AttachmentChunk
 from app.models.audit import AuditEntry, AuditPerson, AuditPurge
+from app.models.calendars import CalendarFeed
 from app.models.comments import Comment, comment_mentions
+from app.models.idempotency import IdempotencyKey
 from app.models.jobs import Job, JobSlot, JobWorker
 from app.models.maintenance import Maintenance
 from app.models.mornings import MorningMail
@@ -24,8 +26,10 @@ __all__ = [
     "AuditEntry",
     "AuditPerson",
     "AuditPurge",
+    "CalendarFeed",
     "Comment",
     "EndedSession",
+    "IdempotencyKey",
     "Job",
     "JobSlot",
     "JobWorker",

@@ -13,6 +13,7 @@ from app.extensions import db
 from app.models.audit import AuditEntry, AuditPerson
 from app.models.tags import Tag
 from app.models.users import User
+from app.services import paging
 from app.services.audit_sentences import NUMBERED, Names
 from app.services.permissions import can
 
@@ -74,6 +75,16 @@ def of_todo(todo_id: int, before: datetime | None, limit: int) -> list[AuditEntr
     if before is not None:
         statement = statement.where(AuditEntry.at < before)
     return list(db.session.scalars(statement.order_by(AuditEntry.id.desc()).limit(limit)))
+
+
+def listed(
+    viewer: User, wanted: Wanted, todo_id: int | None, part: paging.Wanted
+) -> tuple[list[AuditEntry], str | None]:
+    """Return one page of the entries for a program, and the cursor of the next."""
+    statement = select(AuditEntry).where(visible_to(viewer), matching(wanted))
+    if todo_id is not None:
+        statement = statement.where(AuditEntry.todo_id == todo_id)
+    return paging.page(statement, {"id": paging.Order(AuditEntry.id, int)}, AuditEntry.id, part)
 
 
 def names(entries: Iterable[AuditEntry]) -> Names:

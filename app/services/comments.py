@@ -13,7 +13,8 @@ from app.extensions import db
 from app.models.comments import LONGEST_COMMENT, Comment
 from app.models.todos import Todo
 from app.models.users import User
-from app.services import notifications
+from app.services import notifications, paging
+from app.services.paging import Order, Wanted
 from app.services.permissions import can
 from app.services.todos_rules import readers_of, visible_to
 
@@ -47,6 +48,12 @@ def before(todo_id: int, instant: datetime | None, limit: int) -> list[Comment]:
     if instant is not None:
         statement = statement.where(Comment.created_at < instant)
     return list(db.session.scalars(statement.options(*LOADED).limit(limit)).unique())
+
+
+def listed(todo: Todo, wanted: Wanted) -> tuple[list[Comment], str | None]:
+    """Return one page of comments for a program, and the cursor of the next."""
+    statement = select(Comment).where(live(todo.id)).options(joinedload(Comment.author))
+    return paging.page(statement, {"id": Order(Comment.id, int)}, Comment.id, wanted)
 
 
 def own(viewer: User, comment_id: int, deleted: bool = False) -> Comment:

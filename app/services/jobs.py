@@ -16,7 +16,9 @@ from app.errors import Conflict, Limited, NotFound
 from app.extensions import db
 from app.models.jobs import ACTIVE, Job
 from app.models.users import User
+from app.services import paging
 from app.services.jobs_parts import waits_for_parts
+from app.services.paging import Order, Wanted
 from app.services.permissions import can
 
 PAGE_SIZE = 25
@@ -38,6 +40,14 @@ def page(viewer: User, before: int | None = None, everyone: bool = False) -> tup
         statement = statement.where(Job.id < before)
     found = list(db.session.scalars(statement.order_by(Job.id.desc()).limit(PAGE_SIZE + 1)))
     return found[:PAGE_SIZE], len(found) > PAGE_SIZE
+
+
+def listed(viewer: User, status: str | None, wanted: Wanted) -> tuple[list[Job], str | None]:
+    """Return one page of jobs for a program, and the cursor of the next."""
+    statement = select(Job).where(visible_to(viewer)).options(selectinload(Job.attachments))
+    if status is not None:
+        statement = statement.where(Job.status == status)
+    return paging.page(statement, {"id": Order(Job.id, int)}, Job.id, wanted)
 
 
 def get(viewer: User, job_id: int) -> Job:

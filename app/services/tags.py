@@ -13,6 +13,8 @@ from app.extensions import db
 from app.models.tags import LONGEST_TAG, Tag, tag_key, todo_tags
 from app.models.todos import Todo
 from app.models.users import User
+from app.services import paging
+from app.services.paging import Order, Wanted
 from app.services.permissions import can
 
 MOST_TAGS = 20  # of one todo
@@ -67,6 +69,11 @@ def lookup(query: str) -> Sequence[Tag]:
 def matching(query: str) -> ColumnElement[bool]:
     """Select tags whose name contains the text literally."""
     return Tag.key.contains(tag_key(query), autoescape=True)
+
+
+def listed(text: str, wanted: Wanted) -> tuple[list[Tag], str | None]:
+    """Return one page of tags for a program, and the cursor of the next."""
+    return paging.page(select(Tag).where(matching(text)), {"name": Order(Tag.key, str)}, Tag.id, wanted)
 
 
 def unused() -> ColumnElement[bool]:

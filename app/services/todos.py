@@ -25,7 +25,7 @@ Chosen = Sequence[int] | Mapping[int, int | None]
 
 
 def get(viewer: User, todo_id: int) -> Todo:
-    """Return one todo with its people and files.
+    """Return one todo with its people and files, read afresh.
 
     Raises:
         NotFound: when there is none that the viewer may see.
@@ -134,7 +134,7 @@ class Outcome:
 
     ids: list[int]  # of those that changed
     step_id: int | None  # takes the action back
-    stale: list[str]  # titles of those that somebody changed first
+    stale: dict[int, str]  # ids and titles of those that somebody changed first
 
 
 def set_complete(viewer: User, ids: Chosen, complete: bool, step_id: int | None = None) -> Outcome:
@@ -194,7 +194,8 @@ def _change(
         if not changed and step_id is None:
             undo.forget(step)
         left = set(ids) - set(changed) if isinstance(ids, Mapping) else ()
-        stale = list(session.scalars(select(Todo.title).where(Todo.id.in_(left), mine))) if left else []
+        titles = select(Todo.id, Todo.title).where(Todo.id.in_(left), mine)
+        stale: dict[int, str] = dict(session.execute(titles).all()) if left else {}
     return Outcome(changed, step if changed else None, stale)
 
 

@@ -9,6 +9,8 @@ from sqlalchemy import ColumnElement, func, or_, select
 from app.errors import Invalid, NotFound
 from app.extensions import db
 from app.models.users import User
+from app.services import paging
+from app.services.paging import Order, Wanted
 from app.services.permissions import can
 
 PAGE_SIZE = 24
@@ -46,6 +48,12 @@ def matching(query: str) -> ColumnElement[bool]:
     """Select people whose name or username contains the text literally."""
     name = User.first_name + " " + User.last_name
     return or_(*(column.icontains(query.strip(), autoescape=True) for column in (name, User.username)))
+
+
+def listed(viewer: User, text: str, wanted: Wanted) -> tuple[list[User], str | None]:
+    """Return one page of people for a program, and the cursor of the next."""
+    statement = select(User).where(visible_to(viewer), matching(text))
+    return paging.page(statement, {"username": Order(User.username, str)}, User.id, wanted)
 
 
 def lookup(viewer: User, query: str) -> Sequence[User]:

@@ -10,6 +10,7 @@ from app.views.api import APIS, SwaggerView
 from app.views.api_keys import ApiKeyPages
 from app.views.attachments import AttachmentPages
 from app.views.audit import AuditAdmin
+from app.views.calendars import CalendarPages, calendar_pages
 from app.views.comments import CommentPages
 from app.views.jobs import JobAdmin, JobPages
 from app.views.leaving_admin import LeavingAdmin
@@ -32,7 +33,7 @@ __all__ = ["Index", "escape_translations", "refuse_closed", "register_views"]
 
 PAGES = (
     *(TodoPages, TrashPages, UndoPages, PersonPages, JobPages, NotificationPages, ProfilePages, ApiKeyPages),
-    *(AttachmentPages, TagPages, CommentPages, FilterPages),
+    *(CalendarPages, AttachmentPages, TagPages, CommentPages, FilterPages),
 )
 ADMIN = (
     # view, name in the menu
@@ -69,3 +70,4 @@ def register_views(app: Flask, appbuilder: Any) -> None:
     app.register_blueprint(health_pages)
     app.register_blueprint(mail_pages)
     app.register_blueprint(metrics_pages)
+    app.register_blueprint(calendar_pages)

@@ -22,6 +22,26 @@ def draw(files: attachments.Files) -> None:
         submit_for(None, draw_thumbnails, ids=images)
 
 
+def send(attachment: Attachment, variant: int) -> Response:
+    """Stream the bytes with headers that let no browser run them."""
+    is_original = variant == ORIGINAL
+    kind = attachment.content_type if is_original else "image/webp"
+    answer = send_file(
+        attachments.open_file(attachment, variant),
+        mimetype=kind,
+        as_attachment=kind not in INLINE or "download" in request.args,
+        download_name=attachment.name if is_original else f"{attachment.name}.webp",
+        conditional=False,
+        etag=attachment.sha256 if is_original else f"{attachment.sha256}-small",
+        last_modified=attachment.created_at,
+    )
+    answer.content_length = attachment.size if is_original else attachment.thumbnail_size or 0
+    answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+    answer.headers["Cache-Control"] = "private, no-cache"  # kept, but asked for again: rights may change
+    answer.make_conditional(request, accept_ranges=True, complete_length=answer.content_length)
+    return answer
+
+
 class AttachmentPages(Page):
     """A file and its thumbnail."""
 
@@ -33,7 +53,7 @@ class AttachmentPages(Page):
     @permission_name("show")
     def index(self, file_id: int) -> ResponseReturnValue:
         """Send a file: images to be shown, anything else to be saved; whole or in ranges (RFC 9110)."""
-        return self.send(attachments.get(viewer(), file_id, visible_to(viewer())), ORIGINAL)
+        return send(attachments.get(viewer(), file_id, visible_to(viewer())), ORIGINAL)
 
     @expose("/<id:file_id>/thumbnail")
     @has_access
@@ -43,23 +63,4 @@ class AttachmentPages(Page):
         attachment = attachments.get(viewer(), file_id, visible_to(viewer()))
         if not attachment.thumbnail_size:
             abort(404)
-        return self.send(attachment, THUMBNAIL)
-
-    def send(self, attachment: Attachment, variant: int) -> Response:
-        """Stream the bytes with headers that let no browser run them."""
-        is_original = variant == ORIGINAL
-        kind = attachment.content_type if is_original else "image/webp"
-        answer = send_file(
-            attachments.open_file(attachment, variant),
-            mimetype=kind,
-            as_attachment=kind not in INLINE or "download" in request.args,
-            download_name=attachment.name if is_original else f"{attachment.name}.webp",
-            conditional=False,
-            etag=attachment.sha256 if is_original else f"{attachment.sha256}-small",
-            last_modified=attachment.created_at,
-        )
-        answer.content_length = attachment.size if is_original else attachment.thumbnail_size or 0
-        answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
-        answer.headers["Cache-Control"] = "private, no-cache"  # kept, but asked for again: rights may change
-        answer.make_conditional(request, accept_ranges=True, complete_length=answer.content_length)
-        return answer
+        return send(attachment, THUMBNAIL)

@@ -62,7 +62,8 @@ def tell(outcome: Outcome, what: str) -> None:
     if outcome.ids or not outcome.stale:
         notice(counted(len(outcome.ids), what), undo=outcome.step_id)
     if outcome.stale:
-        flash(f"Not {what}, since somebody changed it meanwhile: {titles(outcome.stale)}. Look at it again.", "warning")
+        changed = titles(list(outcome.stale.values()))
+        flash(f"Not {what}, since somebody changed it meanwhile: {changed}. Look at it again.", "warning")
 
 
 def titles(found: Sequence[str]) -> str:

@@ -76,7 +76,7 @@ class UploadField(Field):
         for replaced, files in self.sent.items():
             for file in files:
                 try:
-                    self.waiting.append(_keep(file))
+                    self.waiting.append(keep(file))
                 except Invalid as error:
                     refused.append(f"{uploads.clean_name(file.filename or '')} {error.message}.")
                 else:
@@ -113,7 +113,7 @@ def _files(values: Sequence[Any]) -> list[FileStorage]:
     return [value for value in values if isinstance(value, FileStorage) and value.filename]
 
 
-def _keep(file: FileStorage) -> Attachment:
+def keep(file: FileStorage) -> Attachment:
     """Check one file and keep it.
 
     Raises:

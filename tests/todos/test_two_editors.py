@@ -340,4 +340,4 @@ def test_tick_of_what_somebody_else_completed_or_deleted_is_reported(login, cast
 def test_service_names_the_stale_ones_for_jobs(cast, viewer):
     one, other = create_todo(cast.alice, "One"), create_todo(cast.alice, "Other")
     outcome = todos.set_complete(viewer("alice"), {one.id: 1, other.id: 7}, True)
-    assert (outcome.ids, outcome.stale) == ([one.id], ["Other"])
+    assert (outcome.ids, list(outcome.stale.values())) == ([one.id], ["Other"])

@@ -14,6 +14,7 @@ from app.errors import Invalid, NotAcceptable, Unsupported
 from app.security import viewer
 from app.services.permissions import can
 from app.tokens import refuse
+from app.views.api.idempotency import once
 from app.views.api.openapi import JSON, PROBLEM, Operation, described
 
 JSON_BYTES = 1 << 20
@@ -32,10 +33,11 @@ def operation(summary: str, permission: str | None, **more: Any) -> Callable[[Ha
                 given["query"] = read(known.query, query_values())
             if known.body:
                 given["body"] = read(known.body, json_body())
-            return self.answered(known, handler(self, **given))
+            work = functools.partial(self.answered, known, handler, given)
+            return once(work) if known.once else work()
 
         call.operation = known  # type: ignore[attr-defined]
-        if permission:
+        if permission and not known.on:
             call._permission_name = permission  # type: ignore[attr-defined]
         return call
 
@@ -54,22 +56,21 @@ class Api(BaseApi):
         Raises:
             Denied, NotAcceptable: see above.
         """
-        if known.permission and not can(viewer(), f"can_{known.permission}", self.class_permission_name):
+        if known.permission and not can(viewer(), f"can_{known.permission}", known.on or self.class_permission_name):
             raise refuse(g.get("scope", ""))
         wanted = request.accept_mimetypes
         if known.answer and wanted and not wanted.best_match([JSON, PROBLEM]):
             raise NotAcceptable("Answers are JSON: accept application/json.")
 
-    def answered(self, known: Operation, result: Any) -> Response:
-        """Turn what an operation returns into the response: a row, or a row with headers, or a response as it is."""
+    def answered(self, known: Operation, handler: Handler, given: dict[str, Any]) -> Response:
+        """Turn what an operation returns into the response: a row, or a response as it is."""
+        result = handler(self, **given)
         if isinstance(result, Response):
             return result
-        row, headers = result if isinstance(result, tuple) else (result, {})
         if known.answer is None:
-            return Response(status=204, headers=headers)
-        answer = jsonify(known.answer().dump(row))
+            return Response(status=204)
+        answer = jsonify(known.answer().dump(result))
         answer.status_code = known.status
-        answer.headers.update(headers)
         return answer
 
     def operation_helper(
@@ -77,7 +78,7 @@ class Api(BaseApi):
     ) -> None:
         """Describe an operation by its declaration, instead of FAB's YAML in docstrings."""
         for method in methods:
-            operations[method.lower()] = described(func.operation, path or "", f"{self.endpoint}.{func.__name__}")
+            operations[method.lower()] = described(func.operation, path or "", f"{self.resource_name}_{func.__name__}")
 
 
 def json_body() -> Any:
@@ -91,7 +92,7 @@ def json_body() -> Any:
         raise Unsupported("Send application/json.")
     request.max_content_length = JSON_BYTES
     try:
-        return json.loads(request.get_data(cache=False))
+        return json.loads(request.get_data())
     except (ValueError, RecursionError) as error:
         raise Invalid("The body is not JSON, or nested too deeply.") from error
 

@@ -12,6 +12,7 @@ from flask import current_app
 from marshmallow import Schema
 from werkzeug.http import HTTP_STATUS_CODES
 
+from app.views.api.idempotency import PARAMETER
 from app.views.api.schemas import LARGEST_ID, ProblemSchema
 
 JSON = "application/json"
@@ -39,48 +40,56 @@ class Operation:
 
     Args:
         summary: what it does, for the description.
-        permission: the right it needs on the class's `class_permission_name`; None for everybody.
+        permission: the right it needs on the class's `class_permission_name`, or on `on`; None for everybody.
         body, query: schemas of what is sent.
         answer: schema of what comes back; None for an answer without content.
+        content: of what is sent, as OpenAPI has it, where it is not JSON; likewise `download` of what comes back.
         status: of success.
         headers: headers that it understands, as OpenAPI has them.
+        once: whether it understands Idempotency-Key.
         errors: statuses of its own beside those that follow from the rest.
     """
 
     summary: str
     permission: str | None
+    on: str = ""
     body: type[Schema] | None = None
     query: type[Schema] | None = None
     answer: type[Schema] | None = None
+    content: Mapping[str, Any] | None = None
+    download: Mapping[str, Any] | None = None
     status: int = 200
     headers: tuple[Mapping[str, Any], ...] = ()
+    once: bool = False
     errors: tuple[int, ...] = ()
 
     def statuses(self, path: str) -> list[int]:
         """Return the errors that may come."""
         found = {400, 406, *self.errors}
         found |= {401, 403} if self.permission else set()
-        found |= {413, 415} if self.body else set()
+        found |= {413, 415} if self.body or self.content else set()
+        found |= {409, 422} if self.once else set()
         found |= {404} if "{" in path else set()
         return sorted(found)
 
 
 def described(known: Operation, path: str, name: str) -> dict[str, Any]:
     """Return an operation as OpenAPI has it."""
-    success: dict[str, Any] = {"description": HTTP_STATUS_CODES[known.status if known.answer else 204]}
-    if known.answer:
-        success["content"] = {JSON: {"schema": known.answer}}
+    status = known.status if known.answer or known.download else 204
+    success: dict[str, Any] = {"description": HTTP_STATUS_CODES[status]}
+    if given := {JSON: {"schema": known.answer}} if known.answer else known.download:
+        success["content"] = given
     problems = {str(status): {"$ref": f"#/components/responses/{status}"} for status in known.statuses(path)}
     spec: dict[str, Any] = {
         "operationId": name,
         "summary": known.summary,
-        "parameters": [*path_parameters(path), *known.headers],
-        "responses": {str(known.status if known.answer else 204): success, **problems},
+        "parameters": [*path_parameters(path), *known.headers, *([PARAMETER] if known.once else [])],
+        "responses": {str(status): success, **problems},
     }
     if known.query:
         spec["parameters"] += [{"in": "query", "schema": known.query}]
-    if known.body:
-        spec["requestBody"] = {"required": True, "content": {JSON: {"schema": known.body}}}
+    if sent := {JSON: {"schema": known.body}} if known.body else known.content:
+        spec["requestBody"] = {"required": True, "content": sent}
     if known.permission is None:
         spec["security"] = []
     return spec

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask_appbuilder.api import expose
 from marshmallow import Schema, fields
+from marshmallow.validate import OneOf
 
 from app.errors import Unauthenticated
 from app.services import users_accounts
@@ -18,7 +19,7 @@ class LoginSchema(Schema):
 
     username = Text(320, required=True)
     password = Text(128, required=True, metadata={"format": "password"})
-    provider = fields.String(load_default="db", metadata={"enum": ["db"]}, validate=lambda value: value == "db")
+    provider = fields.String(load_default="db", validate=OneOf(["db"]))
     refresh = Flag(load_default=False, metadata={"description": "Whether to issue a refresh token too."})
 
 
