@@ -67,7 +67,7 @@ BUDGET = {
     "/admin/audit/list/": 4,
     "/admin/audit/list/?who=command&entity=todo": 4,
     "/admin/audit/show/{entry}": 3,
-    "/api/v1/todos/": 4,
+    "/api/v1/todos/": 5,
     "/api/v1/todos/{todo}": 4,
     "/api/v1/users/": 2,
     "/api/v1/jobs/": 3,

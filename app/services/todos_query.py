@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import selectinload
 
 from app.models.todos import Todo
 from app.models.users import User
@@ -58,7 +59,7 @@ class Query:
 
 def page(viewer: User, query: Query, wanted: Wanted) -> tuple[list[Todo], str | None]:
     """Return one page of the todos that the viewer may see or, of the deleted ones, restore; and the next's cursor."""
-    statement = select(Todo).where(*_conditions(viewer, query)).options(*LOADED)
+    statement = select(Todo).where(*_conditions(viewer, query)).options(*LOADED, selectinload(Todo.tags))
     return paging.page(statement, ORDERS, Todo.id, wanted)
 
 
