@@ -16,7 +16,7 @@ from sqlalchemy import delete, select
 from app.cli import sync as sync_command
 from app.db import transaction, utcnow
 from app.extensions import db
-from app.models import ApiKey, AttachmentChunk, AuditEntry, Todo
+from app.models import ApiKey, AttachmentChunk, AuditEntry, Job, Todo
 from app.security import FURTHER, PUBLIC_ENDPOINTS, ROLES, declared, grants, role_grants
 from app.services import calendars, digests, permissions, undo
 from app.tokens import feed_token
@@ -227,6 +227,7 @@ def make_world(cast):
             step_id = undo.begin(cast.alice.id, "complete")
             undo.remember(step_id, Todo.id == done.id)
             done.complete = True
+        db.session.execute(delete(Job))  # nobody may have many that wait
         rows = {"todo": row, "trashed": trashed, "file": file, "tags": tags, "role": role}
         rows |= {"job": create_job(cast.alice), "comment": comment, "gone_comment": gone}
         rows["entry"] = db.session.scalar(select(AuditEntry).filter_by(todo_id=row.id).limit(1))

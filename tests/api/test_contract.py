@@ -20,7 +20,7 @@ SETTINGS = {
     "checks": {
         # a valid request may still name what is not there, or lack the tag of what was read
         "positive_data_acceptance": {
-            "expected-statuses": ["2xx", "304", "401", "403", "404", "409", "412", "416", "422", "428"]
+            "expected-statuses": ["2xx", "304", "401", "403", "404", "409", "412", "416", "422", "428", "429"]
         },
     },
 }

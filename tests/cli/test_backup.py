@@ -12,7 +12,7 @@ from sqlalchemy import func, insert, select, text
 from app import create_app
 from app.db import utcnow
 from app.extensions import db
-from app.models import Attachment, AttachmentChunk, EndedSession, Job, Todo, User
+from app.models import Attachment, AttachmentChunk, CalendarFeed, EndedSession, IdempotencyKey, Job, Todo, User
 from app.services import backups
 from tests.cli.conftest import run_on
 from tests.conftest import DATABASES, db_dispose, migrate, settings
@@ -44,6 +44,9 @@ def fill(seed=7):
     create_todo(bob, "Done", complete=True)
     create_job(alice, "succeeded", result={"todos": 2, "names": ["é", None]}, finished_at=utcnow())
     create_job(bob, "failed", error="It broke.")
+    # a program that asks again after the move must not be served twice, and calendars stay subscribed
+    answer = {"fingerprint": "0" * 64, "status": 201, "headers": {"ETag": '"1"'}, "body": '{"id": 1}'}
+    db.session.add_all([IdempotencyKey(user_id=bob.id, key="plants", **answer), CalendarFeed(user_id=bob.id)])
     data = random.Random(seed).randbytes(3 * CHUNK + 17)
     facts = {"name": "big.bin", "content_type": "application/pdf", "size": len(data), "todo_id": todo.id}
     file = Attachment(**facts, sha256=hashlib.sha256(data).hexdigest())
