@@ -25,6 +25,8 @@ BUDGET = {
     "/todos/{todo}": 8,
     "/comments/{comment}": 2,
     "/todos?tag=home": 5,
+    "/selection/export?all=1&q=number": 3,
+    "/selection/export?id={todo}": 3,
     "/tags/lookup?q=h": 2,
     "/trash": 3,
     "/trash?scope=all": 3,

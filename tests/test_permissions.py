@@ -52,6 +52,8 @@ OWN_FILTER = LOGIN + "404 302 404 404 404"
 MANAGES = LOGIN + "403 403 403 302 302"
 OPEN = "200 200 200 200 200 200 200"
 ANSWERS = {
+    # the first one: each route gives Alice one more active job
+    "SelectionPages.act POST": LOGIN + "404 302 302 302 302",
     "AccountPages.login GET": "200 200 302 302 302 302 302",
     "AccountPages.login POST": "400 400 302 302 302 302 302",
     "AccountPages.logout POST": "login login login login login login login",
@@ -127,6 +129,7 @@ ANSWERS = {
     "RoleAdmin.edit POST": ADMIN_DOES,
     "RoleAdmin.list GET": ADMIN,
     "RoleAdmin.show GET": ADMIN,
+    "SelectionPages.ask GET": SEES,
     "SessionApi.login POST": "400 400 400 400 400 400 400",
     "SessionApi.refresh POST": "401 401 401 401 401 401 401",
     "SwaggerView.show GET": EVERYBODY,
@@ -267,10 +270,17 @@ def address(app: Any, endpoint: str, world: SimpleNamespace) -> str:
         "name": "jobs.purge" if endpoint == "JobAdmin.run_now" else names.get(view, "complete"),
         "filename": "css/bootstrap.min.css" if view == "appbuilder" else "favicon.svg",
         "locale": "en",
+        "action": "export",
         "version": "v1",
     }
     rule = next(rule for rule in app.url_map.iter_rules() if rule.endpoint == endpoint)
-    chosen = {"TodoAdmin.assign_to": world.todo, "TrashAdmin.ask": world.trashed, "TrashPages.forever": world.trashed}
+    chosen = {
+        "SelectionPages.ask": world.todo,
+        "SelectionPages.act": world.todo,
+        "TodoAdmin.assign_to": world.todo,
+        "TrashAdmin.ask": world.trashed,
+        "TrashPages.forever": world.trashed,
+    }
     query: dict[str, Any] = {"id": chosen[endpoint].id} if endpoint in chosen else {}
     if endpoint == "TagAdmin.merge_into":
         query = {"id": [tag.id for tag in world.tags]}
@@ -295,6 +305,7 @@ def body(endpoint: str, world: SimpleNamespace) -> dict[str, Any]:
         "RoleAdmin.action_post": {"action": "copy", "rowid": role.id},
         "RoleAdmin.add": {"name": f"Added beside {role.name}"},
         "RoleAdmin.edit": {"name": f"Renamed {role.name}"},
+        "SelectionPages.act": {"kind": "csv"},
         "TagAdmin.action_post": {"action": "delete_chosen", "rowid": world.tags[0].id},
         "TagAdmin.add": {"name": f"Beside {world.tags[0].name}", "colour": "red"},
         "TagAdmin.edit": {"name": f"Renamed {world.tags[0].name}", "colour": "red"},

@@ -166,6 +166,7 @@ def find_paths(context: BrowserContext) -> dict[str, str]:
     for address in ("todos?scope=all", "todos"):
         page.goto(address)
         page.get_by_role("button", name="Export").click()
+        page.get_by_role("button", name="Export").click()
         page.get_by_role("link", name="Download").wait_for(timeout=JOB_MILLISECONDS)
     job = page.url
     page.goto("todos")

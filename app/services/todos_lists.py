@@ -18,7 +18,6 @@ from app.services.todos_search import matching, rank
 from app.services.users import today
 
 PAGE_SIZE = 50
-EXPORT_CAP = 10_000
 LOADED = (
     joinedload(Todo.owner),
     selectinload(Todo.assignees),
@@ -55,7 +54,7 @@ def page(viewer: User, wanted: Filter) -> tuple[list[Todo], str]:
     """Return one page and the cursor of the next, "" at the end; three statements however many there are."""
     keys = _order(wanted)
     columns = [key.label(f"key_{place}") for place, (key, _) in enumerate(keys)]
-    statement = select(Todo.id.label("todo_id"), *columns).where(*_conditions(viewer, wanted))
+    statement = select(Todo.id.label("todo_id"), *columns).where(*conditions(viewer, wanted))
     latest_first = _is_latest_first(wanted)
     if wanted.after:
         at, last = tuple_(*(key for key, _ in keys)), parsed(wanted.after, *(read for _, read in keys))
@@ -82,8 +81,8 @@ def _whole(rows: Subquery, latest_first: bool) -> Select[Any]:
     return statement.order_by(*(key.desc() if latest_first else key for key in keys), Tag.key)
 
 
-def _conditions(viewer: User, wanted: Filter) -> Iterator[ColumnElement[bool]]:
-    """Return what a row has to be for a list."""
+def conditions(viewer: User, wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    """Return what a row has to be for a list, on whichever of its pages."""
     yield visible_to(viewer)
     yield matching(wanted.query)
     yield from shown(viewer, wanted.show)
@@ -112,7 +111,7 @@ def due_counts(viewer: User, scope: str) -> dict[str, Any]:
     """Return expressions that count, up to one more than `COUNT_CAP`, what is due today and what is overdue."""
     found = {}
     for show in ("today", "overdue"):
-        some = select(Todo.id).where(*_conditions(viewer, Filter(scope, show))).limit(COUNT_CAP + 1)
+        some = select(Todo.id).where(*conditions(viewer, Filter(scope, show))).limit(COUNT_CAP + 1)
         found[show] = select(func.count()).select_from(some.subquery()).scalar_subquery()
     return found
 
@@ -175,12 +174,6 @@ def of_people(viewer: User, people: Sequence[User], size: int) -> dict[int, list
     for user_id, todo in db.session.execute(statement.order_by(ranked.c.rank)):
         found[user_id].append(todo)
     return found
-
-
-def matching_ids(viewer: User, wanted: Filter) -> list[int]:
-    """Return the ids of all todos that a list shows, over all its pages, up to `EXPORT_CAP`."""
-    statement = select(Todo.id).where(*_conditions(viewer, wanted))
-    return list(db.session.scalars(statement.order_by(Todo.id).limit(EXPORT_CAP)))
 
 
 def count_open() -> int:

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, select, tuple_
+from sqlalchemy import ColumnElement, and_, delete, select, true, tuple_
 from sqlalchemy.orm import joinedload, selectinload
 
 from app.db import transaction, utcnow
@@ -24,11 +24,15 @@ def restorable_by(viewer: User) -> ColumnElement[bool]:
     return and_(Todo.deleted_at.is_not(None), deletable_by(viewer))
 
 
+def in_trash(viewer: User, scope: str, query: str) -> ColumnElement[bool]:
+    """Select what a list of the trash shows, over all its pages."""
+    own = true() if scope == "all" else Todo.owner_id == viewer.id
+    return and_(restorable_by(viewer), matching(query), own)
+
+
 def page(viewer: User, scope: str = "mine", query: str = "", after: str = "") -> tuple[list[Todo], str]:
     """Return one page of the trash, what was deleted last first, and the cursor of the next, "" at the end."""
-    statement = select(Todo).where(restorable_by(viewer), matching(query))
-    if scope != "all":
-        statement = statement.where(Todo.owner_id == viewer.id)
+    statement = select(Todo).where(in_trash(viewer, scope, query))
     if after:
         key = tuple_(Todo.deleted_at, Todo.id)
         statement = statement.where(key < parsed(after, datetime.fromisoformat, int))

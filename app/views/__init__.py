@@ -21,6 +21,7 @@ from app.views.pages import Index, health_pages, refuse_closed
 from app.views.roles_admin import PermissionAdmin, RoleAdmin
 from app.views.rows import IdConverter
 from app.views.saved_filters import FilterPages
+from app.views.selections import SelectionPages
 from app.views.tags import TagAdmin, TagPages
 from app.views.todos import TodoPages
 from app.views.todos_admin import TodoAdmin
@@ -33,7 +34,7 @@ __all__ = ["Index", "escape_translations", "refuse_closed", "register_views"]
 
 PAGES = (
     *(TodoPages, TrashPages, UndoPages, PersonPages, JobPages, NotificationPages, ProfilePages, ApiKeyPages),
-    *(CalendarPages, AttachmentPages, TagPages, CommentPages, FilterPages),
+    *(CalendarPages, AttachmentPages, TagPages, CommentPages, FilterPages, SelectionPages),
 )
 ADMIN = (
     # view, name in the menu

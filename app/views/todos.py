@@ -9,15 +9,13 @@ from flask.typing import ResponseReturnValue
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import permission_name
 
-from app.errors import Denied, Invalid, NotFound, Stale
+from app.errors import Denied, NotFound, Stale
 from app.models.tags import LONGEST_TAG
 from app.security import safe_target, viewer
 from app.services import saved_filters, todos, users
 from app.services.tags import MOST_TAGS
-from app.services.todos_lists import SHOWN, Filter, matching_ids, page
+from app.services.todos_lists import SHOWN, Filter, page
 from app.services.todos_rules import may_change, may_delete
-from app.tasks.runner import submit
-from app.tasks.todos import export_todos
 from app.views import conflicts
 from app.views.attachments import draw
 from app.views.comments import timeline
@@ -177,17 +175,19 @@ class TodoPages(Page):
     @has_access
     @permission_name("list")
     def chosen(self) -> ResponseReturnValue:
-        """Do something with the chosen todos, or export the whole list when none is chosen."""
+        """Do something with the chosen todos, or ask how to export them."""
         action = request.form.get("action", "")
         if action not in CHOSEN:
             raise NotFound("There is no such action.")
         if not self.may(CHOSEN[action]):
             raise Denied("Your role does not let you do this.")
+        texts = request.form.getlist("id")
         if action == "export":
-            return self.export()
-        if not request.form.getlist("id"):
+            which = {"id": texts} if texts else {"all": 1, **state(wanted())}
+            return redirect(url_for("SelectionPages.ask", action=action, **which))
+        if not texts:
             return self.nothing_chosen()
-        ids = parse_chosen(request.form.getlist("id"))
+        ids = parse_chosen(texts)
         todos.chosen(viewer(), ids)
         if action == "delete":
             return self.deleted(ids)
@@ -211,15 +211,6 @@ class TodoPages(Page):
             raise NotFound("You can see this, but only its owner can delete it.")
         tell(gone, "deleted")
         return redirect(safe_target(url_for(".index")))
-
-    def export(self) -> ResponseReturnValue:
-        """Start the export of the chosen todos, or of all that the list shows."""
-        chosen = request.form.getlist("id")
-        ids = list(parse_chosen(chosen)) if chosen else matching_ids(viewer(), wanted())
-        if not ids:
-            raise Invalid("This list is empty: there is nothing to export.")
-        job = submit(viewer(), export_todos, ids=ids)
-        return redirect(url_for("JobPages.show", job_id=job.id))
 
     def done(self, message: str, step_id: int | None, **facts: Any) -> ResponseReturnValue:
         """Answer a script with facts, and a form with the page it came from."""

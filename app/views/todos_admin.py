@@ -20,8 +20,6 @@ from app.services import todos
 from app.services.todos_lists import SHOWN, shown
 from app.services.todos_rules import may_delete, visible_to
 from app.services.todos_search import matching
-from app.tasks.runner import submit
-from app.tasks.todos import export_todos
 from app.views.attachments import draw
 from app.views.base import RowView
 from app.views.forms import NOTES, PRIORITY_CHOICES, VersionField, text_field, unix_lines
@@ -173,11 +171,10 @@ class TodoAdmin(RowView):
         """Ask whom to assign the chosen todos to."""
         return redirect(url_for(".assign_to", id=[self.reference(item) for item in items]))
 
-    @action("export", "Export as CSV", icon="fa-download")
+    @action("export", "Export …", icon="fa-download")
     def export(self, items: list[Todo]) -> ResponseReturnValue:
-        """Start the export of the chosen todos."""
-        job = submit(viewer(), export_todos, ids=list(self.ids(items)))
-        return redirect(url_for("JobPages.show", job_id=job.id))
+        """Ask how to export the chosen todos."""
+        return redirect(url_for("SelectionPages.ask", action="export", id=[self.reference(item) for item in items]))
 
     @action("delete_chosen", "Delete", "Move to the trash?", icon="fa-trash")
     def delete_chosen(self, items: list[Todo]) -> ResponseReturnValue:

@@ -143,7 +143,8 @@ def complete_two(page: Page, word: str) -> None:
 
 
 def export_two(page: Page, word: str, folder: Path) -> list[dict[str, str]]:
-    choose_two(page, word, "Export as CSV")
+    choose_two(page, word, "Export …")
+    page.get_by_role("button", name="Export").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download todos-").click()
     download.value.save_as(folder / "todos.csv")

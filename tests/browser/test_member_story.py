@@ -105,6 +105,7 @@ def edit_by_keyboard(page: Page) -> None:
 
 def export(page: Page, folder: Path) -> list[dict[str, str]]:
     page.get_by_role("button", name="Export").click()
+    page.get_by_role("button", name="Export").click()
     link = page.get_by_role("link", name="Download todos-")
     expect(link).to_be_visible()
     with page.expect_download() as download:

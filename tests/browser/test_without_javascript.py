@@ -51,6 +51,8 @@ def test_several_are_chosen_and_exported_without_javascript(plain_page: Page, si
     for title in ("First", "Third"):
         todo(page, title).get_by_role("checkbox").check()
     page.get_by_role("button", name="Export").click()
+    expect(page.get_by_role("heading", name="Export 2 todos")).to_be_visible()
+    page.get_by_role("button", name="Export").click()
     for _ in range(60):
         if page.get_by_text("2 todos").count():
             break

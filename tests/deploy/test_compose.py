@@ -59,7 +59,7 @@ def test_it_comes_up_and_the_site_works(compose):
     told = dict(line.split(": ") for line in made.splitlines() if ": " in line)
     visitor.sign_in(told["Admin"].strip(), told["Password"].strip())
     visitor.submit("/todos", {"title": "Composed", "notes": "", "due_on": "", "priority": "2"})
-    page = visitor.submit("/todos/chosen", {"action": "export"})
+    page = visitor.submit("/selection/export?all=1", {"kind": "csv"})
     wait_until(lambda: visitor.get(f"{page.url}/state").json()["status"] == "succeeded", "a worker exports")
     running = podman("ps", "--filter=label=com.docker.compose.project=todos", "--format={{.Names}}").split()
     assert {name.removeprefix("todos_").removesuffix("_1") for name in running} == set(ORDER) - {"migrate"}

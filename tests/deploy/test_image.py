@@ -107,7 +107,7 @@ def test_trial_is_a_working_site_that_says_that_it_is_one():
         told = dict(line.split(": ", 1) for line in trial.logs().splitlines() if ": " in line)
         visitor = Visitor(f"http://127.0.0.1:5077{PREFIX}").sign_in(told["Admin"], told["Password"])
         visitor.submit("/todos", {"title": "Try it", "notes": "", "due_on": "", "priority": "2"})
-        page = visitor.submit("/todos/chosen", {"action": "export"})
+        page = visitor.submit("/selection/export?all=1", {"kind": "csv"})
         wait_until(lambda: visitor.get(f"{page.url}/state").json()["status"] == "succeeded", "the worker exports")
         assert trial.stop() == 0
     finally:

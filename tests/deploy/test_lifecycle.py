@@ -83,7 +83,7 @@ def start_export(site) -> int:
     """Start an export and return the id of its job when it runs."""
     admin = site.visitor()
     admin.get("/todos")
-    job = int(admin.submit("/todos/chosen", {"action": "export"}).url.rsplit("/", 1)[1])
+    job = int(admin.submit("/selection/export?all=1", {"kind": "csv"}).url.rsplit("/", 1)[1])
     wait_until(lambda: status(site, job) == "running", "the job runs")
     return job
 

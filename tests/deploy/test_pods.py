@@ -94,7 +94,7 @@ def test_all_of_them_run_and_the_site_works(play, objects):
     told = dict(line.split(": ") for line in made.splitlines() if ": " in line)
     visitor.sign_in(told["Admin"], told["Password"])
     visitor.submit("/todos", {"title": "In a pod", "notes": "", "due_on": "", "priority": "2"})
-    page = visitor.submit("/todos/chosen", {"action": "export"})
+    page = visitor.submit("/selection/export?all=1", {"kind": "csv"})
     wait_until(lambda: visitor.get(f"{page.url}/state").json()["status"] == "succeeded", "a worker exports")
     for name in ("web", "worker-interactive", "worker-bulk", "beat"):
         assert podman("inspect", "--format", "{{.State.Running}}", container(name)).strip() == "true"

@@ -127,7 +127,7 @@ def drawn(visitor: Visitor, file_id: int) -> bytes:
 def test_export_runs_as_a_job_and_is_downloaded(admin):
     admin.get("/todos")
     admin.submit("/todos", {"title": "Exported through the proxy", "notes": "", "due_on": "", "priority": "2"})
-    page = admin.submit("/todos/chosen", {"action": "export"})
+    page = admin.submit("/selection/export?all=1", {"kind": "csv"})
     assert "/jobs/" in page.url
     wait_until(lambda: admin.get(f"{page.url}/state").json()["status"] == "succeeded", "the export succeeds")
     done = admin.get(page.url)

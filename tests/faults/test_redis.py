@@ -14,7 +14,7 @@ from tests.faults.conftest import BEAT
 
 
 def ask_for_export(client):
-    answer = client.send("/todos/chosen", {"action": "export"})
+    answer = client.send("/selection/export?all=1", {"kind": "csv"})
     assert answer.status_code == 302
     return client.get(answer.location).text
 

@@ -37,7 +37,7 @@ def test_export_runs_end_to_end_with_its_id_in_the_log(start, ended, login, cast
     create_todo(cast.bob, "Not for Alice")
     worker = start()
     client = login("alice", on=faulty)
-    page = client.send("/todos/chosen", {"action": "export"}, follow_redirects=True).text
+    page = client.send("/selection/export?all=1", {"kind": "csv"}, follow_redirects=True).text
     assert "The queue cannot be reached" not in page
     job = ended(db.session.scalar(select(Job)))
     assert (job.status, job.result["todos"], job.attempt) == ("succeeded", 1, 1)

@@ -75,20 +75,20 @@ def test_job_ends_with_its_result(cast, declare):
 
 def test_same_work_returns_the_active_job_and_a_new_one_after_it_ended(cast, viewer, queue):
     todo = create_todo(cast.alice)
-    first = submit(viewer("alice"), export_todos, ids=[todo.id])
-    assert submit(viewer("alice"), export_todos, ids=[todo.id]).id == first.id
+    first = submit(viewer("alice"), export_todos, selection={"ids": [todo.id]})
+    assert submit(viewer("alice"), export_todos, selection={"ids": [todo.id]}).id == first.id
     assert len(queue) == 1
     jobs_runs.claim(first.id)
-    assert submit(viewer("alice"), export_todos, ids=[todo.id]).id == first.id
+    assert submit(viewer("alice"), export_todos, selection={"ids": [todo.id]}).id == first.id
     with transaction():
         jobs_runs.finish(first.id, 1, "failed", error="No")
-    assert submit(viewer("alice"), export_todos, ids=[todo.id]).id != first.id
+    assert submit(viewer("alice"), export_todos, selection={"ids": [todo.id]}).id != first.id
 
 
 def test_same_work_of_others_and_other_work_are_jobs_of_their_own(cast, viewer, queue):
-    first = submit(viewer("alice"), export_todos, ids=[1])
-    assert submit(viewer("bob"), export_todos, ids=[1]).id != first.id
-    assert submit(viewer("alice"), export_todos, ids=[2]).id != first.id
+    first = submit(viewer("alice"), export_todos, selection={"ids": [1]})
+    assert submit(viewer("bob"), export_todos, selection={"ids": [1]}).id != first.id
+    assert submit(viewer("alice"), export_todos, selection={"ids": [2]}).id != first.id
     assert len(queue) == 3
 
 
@@ -130,14 +130,14 @@ def test_submitting_without_the_right_is_denied_and_leaves_nothing(cast, viewer,
 
 
 def test_message_is_sent_when_the_row_can_be_read(cast, viewer, queue):
-    job = submit(viewer("alice"), export_todos, ids=[1])
+    job = submit(viewer("alice"), export_todos, selection={"ids": [1]})
     assert len(queue) == 1
     assert reread(job).sent_at is not None
 
 
 def test_job_in_a_transaction_that_rolls_back_is_not_sent(cast, viewer, queue):
     with suppress(RuntimeError), transaction():
-        submit(viewer("alice"), export_todos, ids=[1])
+        submit(viewer("alice"), export_todos, selection={"ids": [1]})
         raise RuntimeError("something else in this transaction failed")
     assert count(Job) == 0
     assert len(queue) == 0

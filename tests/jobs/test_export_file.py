@@ -64,6 +64,8 @@ def export(client, *todos: Todo, **fields: str) -> Job:
     """Ask for an export as the list does, run its job and return it."""
     answer = client.send("/todos/chosen", {"action": "export", "id": [str(todo.id) for todo in todos]} | fields)
     assert answer.status_code == 302
+    answer = client.send(answer.location, {"kind": "csv"})
+    assert answer.status_code == 302
     job_id = int(urlsplit(answer.location).path.rpartition("/")[2])
     execute(job_id)
     return db.session.scalar(select(Job).where(Job.id == job_id).execution_options(populate_existing=True))
@@ -105,6 +107,8 @@ def test_every_value_comes_out_as_it_is_stored(login, cast):
         "assignees": "bob, charlie",
         "created_at": instant,
         "updated_at": instant,
+        "tags": "",
+        "attachments": "",
     }
 
 
@@ -137,7 +141,7 @@ def test_export_of_a_search_takes_what_was_found(login, cast):
 
 
 def test_export_of_an_empty_list_is_refused_with_a_sentence(login):
-    answer = login("alice").send("/todos/chosen", {"action": "export"})
+    answer = login("alice").send("/selection/export?all=1", {"kind": "csv"})
     assert answer.status_code == 400
     assert "nothing to export" in answer.text
     assert db.session.query(Job).count() == 0
@@ -149,8 +153,10 @@ def test_only_what_may_be_seen_when_the_job_runs_is_written(login, cast):
     gone = create_todo(cast.alice, "Deleted")
     never = create_todo(cast.charlie, "Never mine")
     client = login("alice")
-    ids = [str(todo.id) for todo in (mine, lost, gone, never)]
-    answer = client.send("/todos/chosen", {"action": "export", "id": ids})
+    ids = [str(todo.id) for todo in (mine, lost, gone)]
+    refused = client.send("/selection/export", {"kind": "csv"}, query_string={"id": [*ids, never.id]})
+    assert refused.status_code == 404
+    answer = client.send("/selection/export", {"kind": "csv"}, query_string={"id": ids})
     lost.assignees = []
     db.session.commit()
     client.send(f"/todos/{gone.id}/delete")
@@ -208,6 +214,7 @@ def test_admin_exports_the_chosen_todos(login, cast):
     todo = create_todo(cast.charlie, "=1+1")
     client = login("max")
     answer = client.send("/admin/todos/action_post", {"action": "export", "rowid": [str(todo.id)]})
+    answer = client.send(answer.location, {"kind": "csv"})
     job = db.session.query(Job).one()
     assert answer.location.endswith(f"/jobs/{job.id}")
     execute(job.id)

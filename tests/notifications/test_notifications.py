@@ -132,7 +132,7 @@ def test_end_of_a_job_is_told_to_its_owner(login, cast):
     job = create_job(cast.alice, args={"ids": [create_todo(cast.alice).id]})
     runner.execute(job.id)
     assert told(cast.alice) == [("job", None)]
-    assert re.search(r"Export todos as CSV</a>\s*is done", login("alice").get("/notifications").text)
+    assert re.search(r"Export todos</a>\s*is done", login("alice").get("/notifications").text)
 
 
 def test_asking_for_the_count_does_not_keep_a_session_alive(login, cast):

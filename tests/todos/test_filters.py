@@ -9,8 +9,9 @@ from sqlalchemy import select
 from app.db import transaction
 from app.extensions import db
 from app.models import Attachment, AttachmentChunk, SavedFilter
-from app.services import users
-from app.services.todos_lists import SHOWN, Filter, due_counts, matching_ids, page
+from app.services import todos_selection, users
+from app.services.todos_lists import SHOWN, Filter, due_counts, page
+from app.services.todos_selection import Selection
 from tests.factories import create_filter, create_todo
 
 
@@ -63,7 +64,7 @@ def test_counts_are_those_of_the_lists(login, cast, viewer, week):
 
 
 def test_export_takes_what_the_filter_shows(viewer, cast, week):
-    assert len(matching_ids(viewer("alice"), Filter(show="overdue"))) == 2
+    assert len(todos_selection.ids(viewer("alice"), Selection(wanted=Filter(show="overdue")))) == 2
 
 
 @pytest.mark.parametrize("show", SHOWN)
@@ -75,7 +76,7 @@ def test_pages_of_every_list_follow_each_other(cast, viewer, monkeypatch, show, 
         owner, helpers = (cast.alice, []) if number % 2 else (cast.bob, [cast.alice])
         due = day + timedelta((number % 4) - 2) if number % 5 else None
         create_todo(owner, f"Number {number}", due_on=due, complete=number % 3 == 0, assignees=helpers)
-    whole = set(matching_ids(alice, Filter(show=show, query=query)))
+    whole = set(todos_selection.ids(alice, Selection(wanted=Filter(show=show, query=query))))
     seen, after = [], ""
     while True:
         found, after = page(alice, Filter(show=show, query=query, after=after))

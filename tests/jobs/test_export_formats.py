@@ -1,0 +1,154 @@
+"""The other formats of an export, read back by the libraries that people use."""
+
+import json
+from datetime import UTC, date, datetime
+from io import BytesIO
+
+import pytest
+from openpyxl import load_workbook
+from openpyxl.utils.escape import unescape
+
+from app.services import exports_formats
+from app.services.exports import COLUMNS
+from app.tasks.runner import execute
+from tests.factories import create_attachment, create_tag, create_todo
+from tests.jobs.test_export_file import FORMULAS, HARMLESS
+
+
+@pytest.fixture
+def exported(login):
+    """Returns a function that exports all todos of Alice and returns the bytes of the file."""
+
+    def export(kind: str, **more: str) -> bytes:
+        client = login("alice")
+        answer = client.send("/selection/export?all=1&show=any", {"kind": kind} | more)
+        job_id = int(answer.location.rpartition("/")[2])
+        execute(job_id)
+        page = client.get(f"/jobs/{job_id}").text
+        assert "Download todos-" in page, page
+        link = page.split('href="/files/')[1].split('"')[0]
+        return client.get(f"/files/{link}").data
+
+    return export
+
+
+@pytest.fixture
+def full(cast):
+    """A todo with everything, and one with nothing."""
+    todo = create_todo(
+        cast.alice, "Plants", notes="All\nof them", priority=0, due_on=date(2026, 12, 1), assignees=[cast.charlie]
+    )
+    create_tag("home", todo)
+    create_attachment(todo)
+    return todo, create_todo(cast.alice, "Ünd “so”", complete=True, completed_at=datetime(2026, 1, 2, 3, tzinfo=UTC))
+
+
+def test_json_lines_carry_every_value_as_what_it_is(exported, full):
+    first, second = (json.loads(line) for line in exported("jsonl").decode().splitlines())
+    todo = full[0]
+    assert list(first) == list(COLUMNS)
+    assert first == {
+        **{"id": todo.id, "title": "Plants", "notes": "All\nof them", "priority": "urgent", "due_on": "2026-12-01"},
+        **{"complete": False, "completed_at": None, "owner": "alice", "assignees": ["charlie"], "tags": ["home"]},
+        **{"created_at": todo.created_at.isoformat(), "updated_at": todo.updated_at.isoformat()},
+        **{"attachments": ["dot.png"]},
+    }
+    assert (second["title"], second["complete"]) == ("Ünd “so”", True)
+    assert datetime.fromisoformat(second["completed_at"]) == full[1].completed_at
+
+
+def test_json_lines_escape_nothing_for_spreadsheets(exported, cast):
+    texts = [text for text in FORMULAS + HARMLESS if text.strip()]
+    for text in texts:
+        create_todo(cast.alice, text)
+    assert [json.loads(line)["title"] for line in exported("jsonl").decode().splitlines()] == texts
+
+
+def sheet(data: bytes) -> list[list]:
+    return [list(row) for row in load_workbook(BytesIO(data), read_only=True).active.iter_rows()]
+
+
+def test_workbook_has_dates_numbers_and_text(exported, full):
+    head, first, second = sheet(exported("xlsx"))
+    assert [cell.value for cell in head] == list(COLUMNS)
+    row = dict(zip(COLUMNS, (cell.value for cell in first), strict=True))
+    todo = full[0]
+    assert (row["id"], row["title"], row["notes"], row["due_on"]) == (
+        *(todo.id, "Plants", "All\nof them"),
+        datetime(2026, 12, 1),
+    )
+    assert (row["complete"], row["completed_at"], row["assignees"], row["tags"]) == ("no", None, "charlie", "home")
+    assert abs((row["created_at"].replace(tzinfo=UTC) - todo.created_at).total_seconds()) < 1
+    assert second[COLUMNS.index("completed_at")].value == datetime(2026, 1, 2, 3)
+
+
+def test_workbook_executes_nothing(exported, cast):
+    texts = [text for text in FORMULAS if text.strip()] + ["_x0041_", "https://evil.example/", "ab\x1b"]
+    for text in texts:
+        create_todo(cast.alice, text, notes=text)
+    data = exported("xlsx")
+    rows = sheet(data)[1:]
+    cells = [cell for row in rows for cell in row[1:3]]
+    assert {cell.data_type for cell in cells} <= {"s", "inlineStr"}
+    assert [unescape(row[1].value) for row in rows] == texts
+    assert b"hyperlink" not in data
+
+
+def test_dates_that_no_sheet_knows_are_text(exported, cast):
+    create_todo(cast.alice, due_on=date(1066, 10, 14))
+    assert sheet(exported("xlsx"))[1][COLUMNS.index("due_on")].value == "1066-10-14"
+
+
+def test_full_sheet_says_what_to_do(cast, login, monkeypatch):
+    monkeypatch.setattr(exports_formats, "MOST_ROWS", 2)
+    for _ in range(3):
+        create_todo(cast.alice)
+    client = login("alice")
+    answer = client.send("/selection/export?all=1", {"kind": "xlsx"})
+    execute(int(answer.location.rpartition("/")[2]))
+    assert "A sheet has room for 2 todos. Export them as CSV or JSON Lines." in client.get(answer.location).text
+
+
+def test_page_counts_names_and_asks_before_anything_starts(login, cast):
+    for number in range(60):
+        create_todo(cast.alice, f"Paint {number}")
+    create_todo(cast.alice, "Sweep")
+    create_todo(cast.charlie, "Paint theirs")
+    client = login("alice")
+    page = client.get("/selection/export?all=1&q=paint").text
+    assert "<h1>Export 60 todos</h1>" in page
+    assert "All that match: My todos · Open and done · “paint”" in page
+    assert "and 52 more" in page
+    assert "Sweep" not in page
+    assert "theirs" not in page
+
+
+DAMAGED = ("", "?id=x", "?id=999999", "?all=1&q=nothing", "?all=1&_flt_9_complete=y", "?all=1&_flt_0_owner=x")
+
+
+@pytest.mark.parametrize("address", DAMAGED)
+def test_damaged_and_empty_selections_are_refused(login, cast, address):
+    create_todo(cast.alice)
+    client = login("alice")
+    assert client.get(f"/selection/export{address}").status_code in (400, 404)
+    assert client.send(f"/selection/export{address}", {"kind": "csv"}).status_code in (400, 404)
+
+
+def test_unknown_format_is_refused(login, cast):
+    create_todo(cast.alice)
+    assert login("alice").send("/selection/export?all=1", {"kind": "exe"}).status_code == 400
+
+
+def test_second_click_starts_no_second_job(login, cast):
+    create_todo(cast.alice)
+    client = login("alice")
+    places = {client.send("/selection/export?all=1", {"kind": "csv"}).location for _ in range(2)}
+    assert len(places) == 1
+
+
+def test_filters_of_the_generated_list_select_too(login, cast):
+    create_todo(cast.alice, "Buy milk", priority=0)
+    create_todo(cast.alice, "Buy bread")
+    page = login("alice").get("/selection/export?all=1&scope=all&show=any&_flt_2_title=Buy&_flt_0_priority=0").text
+    assert "<h1>Export 1 todo</h1>" in page
+    assert "Buy milk" in page
