@@ -48,7 +48,7 @@ def test_job_is_started_watched_and_cancelled(program, cast):
     path = f"/jobs/{answer.json['id']}"
     assert answer.headers["Location"] == f"/api/v1{path}"
     assert ask("POST", "/jobs/", body).json["id"] == answer.json["id"]
-    assert ask("GET", path).json["title"] == "Export todos as CSV"
+    assert ask("GET", path).json["title"] == "Export todos"
     assert ask("POST", f"{path}/cancel").json["status"] == "cancelled"
     assert ask("POST", f"{path}/cancel").status_code == 202
     assert [row["status"] for row in ask("GET", "/jobs/?status=cancelled").json["result"]] == ["cancelled"]
@@ -66,6 +66,7 @@ def test_job_is_started_watched_and_cancelled(program, cast):
         {"name": "todos.export", "args": {"ids": ["1"]}},
         {"name": "todos.export", "args": {"ids": [2**31]}},
         {"name": "todos.export", "args": {"ids": [1], "run": 1}},
+        {"name": "todos.export", "args": {"ids": [1], "kind": "exe"}},
         {"name": "todos.export", "args": {"ids": [1]}, "owner_id": 1},
     ],
     ids=str,

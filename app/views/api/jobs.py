@@ -10,6 +10,7 @@ from marshmallow.validate import Length, OneOf
 from app.models.jobs import STATUSES, Job
 from app.security import viewer
 from app.services import jobs
+from app.services.exports_formats import FORMATS
 from app.services.paging import Wanted
 from app.tasks.runner import submit
 from app.tasks.todos import export_todos
@@ -24,9 +25,10 @@ SUBMITTED = {export_todos.name: export_todos}
 
 
 class ExportSchema(Schema):
-    """Which todos to export; those that you may not see are left out."""
+    """Which todos to export, and how; those that you may not see are left out."""
 
     ids = fields.List(row_id(), required=True, validate=Length(1, MOST_EXPORTED))
+    kind = fields.String(load_default="csv", validate=OneOf(sorted(FORMATS)))
 
 
 class NewJobSchema(Schema):
@@ -85,7 +87,9 @@ class JobApi(Api):
     @operation("Start a job", "submit", body=NewJobSchema, answer=JobSchema, status=202, errors=(429,))
     def submit(self, body: dict[str, Any]) -> Response:
         """Start a job; the one that is doing the same already is returned instead."""
-        row = submit(viewer(), SUBMITTED[body["name"]], ids=sorted(set(body["args"]["ids"])))
+        args = body["args"]
+        selection = {"ids": sorted(set(args["ids"]))}
+        row = submit(viewer(), SUBMITTED[body["name"]], selection=selection, kind=args["kind"])
         return self.one(row, 202)
 
     @expose("/<id:job_id>", methods=["GET"])
