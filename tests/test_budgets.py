@@ -23,7 +23,7 @@ BUDGET = {
     "/todos?show=overdue&scope=all": 3,
     "/filters": 2,
     "/todos/{todo}": 8,
-    "/comments/{comment}": 2,
+    "/comments/{comment}": 3,
     "/todos?tag=home": 5,
     "/selection/export?all=1&q=number": 3,
     "/selection/export?id={todo}": 3,

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask_appbuilder.security.sqla.models import Group, Permission, PermissionView, Role, ViewMenu
 from sqlalchemy import ColumnElement, and_, func, literal, or_, select, true, union_all
@@ -16,6 +15,7 @@ from app.models.users import User
 from app.services import paging
 from app.services.audit_sentences import NUMBERED, Names
 from app.services.permissions import can
+from app.services.users import zone_named
 
 _right = Permission.name + " on " + ViewMenu.name
 _NAMES: dict[str, tuple[Any, Any]] = {
@@ -53,7 +53,7 @@ def matching(wanted: Wanted) -> ColumnElement[bool]:
     found = [getattr(AuditEntry, name) == value for name, value in columns.items() if value]
     if wanted.who:
         found.append(_by(wanted.who))
-    zone = ZoneInfo(wanted.time_zone)
+    zone = zone_named(wanted.time_zone)
     if wanted.since:
         found.append(AuditEntry.at >= datetime.combine(wanted.since, time(), zone))
     if wanted.until and wanted.until < date.max:

@@ -26,6 +26,7 @@ class Rows:
         version: the column that counts its changes.
         todo: the column with the id of the todo in whose history it appears.
         actor: the column with the id of who did it, if nobody is signed in.
+        whole: the column with the id of the row that a row is a part of: the entries of the whole tell enough.
         created: the action of adding a row; None if that is no event.
         deleted: the action of removing a row; None if that is no event.
         events: the actions of changing a row.
@@ -39,6 +40,7 @@ class Rows:
     version: str | None = None
     todo: str | None = None
     actor: str | None = None
+    whole: str | None = None
     created: str | None = "created"
     deleted: str | None = "deleted"
     events: Callable[[Values], list[Event]] = changed
@@ -51,7 +53,7 @@ class Rows:
     @property
     def facts(self) -> tuple[str, ...]:
         """Return the columns that say what an entry is about."""
-        return tuple({name: None for name in (self.label, self.version, self.todo, self.actor) if name})
+        return tuple({name: None for name in (self.label, self.version, self.todo, self.actor, self.whole) if name})
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,7 @@ AUDITED = {
         fields=("status",),
         label="name",
         actor="owner_id",
+        whole="parent_id",
         created="submitted",
         deleted=None,
         events=job_events,

@@ -155,6 +155,8 @@ def _key(value: Any) -> Any:
 def _entries(change: Change) -> list[dict[str, Any]]:
     """Return the entries of a change."""
     rule = AUDITED[change.table]
+    if change.facts.get(rule.whole or ""):
+        return []
     values: dict[str, tuple[Any, Any]] = {
         name: (change.before.get(name), change.after.get(name))
         for name in rule.watched

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from icalendar import Calendar, Event
 from icalendar import Todo as CalendarTodo
-from sqlalchemy import or_, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import joinedload
 
 from app.db import transaction, utcnow
@@ -43,8 +43,7 @@ def renew(viewer: User) -> None:
 def close(user: User) -> None:
     """End a feed, within the present transaction if there is one."""
     with transaction() as session:
-        if feed := of_user(user):
-            session.delete(feed)
+        session.execute(delete(CalendarFeed).where(CalendarFeed.user_id == user.id))
 
 
 def reader(user_id: int, nonce: str) -> User | None:

@@ -4,13 +4,13 @@ import re
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, func, select
-from sqlalchemy.orm import contains_eager, joinedload
+from sqlalchemy.orm import aliased, contains_eager, joinedload, selectinload
 from sqlalchemy.orm.exc import StaleDataError
 
 from app.db import transaction, utcnow
 from app.errors import Conflict, Denied, Invalid, NotFound
 from app.extensions import db
-from app.models.comments import LONGEST_COMMENT, Comment
+from app.models.comments import LONGEST_COMMENT, Comment, comment_mentions
 from app.models.todos import Todo
 from app.models.users import User
 from app.services import notifications, paging
@@ -22,7 +22,6 @@ EDITABLE = timedelta(minutes=15)
 MOST_MENTIONS = 20
 # not within a word, an address of mail or a path
 MENTION = re.compile(r"(?:(?<=[\s(\[{\"'“‘,;:])|^)@([\w.@+-]+)")
-LOADED = (joinedload(Comment.author), joinedload(Comment.mentions))
 STALE = "You changed this comment in another window meanwhile. Nothing you typed is lost: saving again replaces it."
 
 
@@ -44,10 +43,16 @@ def live(todo_id: int) -> ColumnElement[bool]:
 
 def before(todo_id: int, instant: datetime | None, limit: int) -> list[Comment]:
     """Return the latest comments on a todo, or those before an instant, the latest first."""
-    statement = select(Comment).where(live(todo_id)).order_by(Comment.created_at.desc(), Comment.id.desc())
+    latest = select(Comment).where(live(todo_id)).order_by(Comment.created_at.desc(), Comment.id.desc())
     if instant is not None:
-        statement = statement.where(Comment.created_at < instant)
-    return list(db.session.scalars(statement.options(*LOADED).limit(limit)).unique())
+        latest = latest.where(Comment.created_at < instant)
+    # with joinedload SQLite reads the mentions of all comments: it joins them to people first
+    one, mentioned = aliased(Comment, latest.limit(limit).subquery()), aliased(User)
+    statement = select(one).outerjoin(comment_mentions, comment_mentions.c.comment_id == one.id)
+    statement = statement.outerjoin(mentioned, mentioned.id == comment_mentions.c.user_id)
+    statement = statement.options(joinedload(one.author), contains_eager(one.mentions.of_type(mentioned)))
+    in_order = statement.order_by(one.created_at.desc(), one.id.desc(), mentioned.username)
+    return list(db.session.scalars(in_order).unique())
 
 
 def listed(todo: Todo, wanted: Wanted) -> tuple[list[Comment], str | None]:
@@ -64,9 +69,11 @@ def own(viewer: User, comment_id: int, deleted: bool = False) -> Comment:
         Denied: when it is somebody else's, or too old.
     """
     statement = select(Comment).join(Todo).where(visible_to(viewer), Comment.id == comment_id)
-    statement = statement.options(*LOADED, contains_eager(Comment.todo))
+    statement = statement.options(
+        joinedload(Comment.author), selectinload(Comment.mentions), contains_eager(Comment.todo)
+    )
     hidden = Comment.deleted_at.is_not(None) if deleted else Comment.deleted_at.is_(None)
-    comment = db.session.scalars(statement.where(hidden)).unique().one_or_none()
+    comment = db.session.scalar(statement.where(hidden))
     if comment is None:
         raise NotFound("There is no such comment. It may have been deleted.")
     if not may_edit(viewer, comment):

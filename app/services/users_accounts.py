@@ -16,7 +16,7 @@ from app.errors import Conflict, Invalid, Limited
 from app.extensions import db
 from app.metrics import LOGINS
 from app.models.users import EndedSession, User, new_stamp
-from app.services import api_keys, audit, passwords
+from app.services import api_keys, audit, calendars, passwords
 from app.services.users import is_time_zone
 from app.services.users_rank import check_rank, keep_an_admin
 
@@ -161,6 +161,7 @@ def administer(viewer: User, user: User, roles: Sequence[str], active: bool, **f
             user.session_stamp = new_stamp()
         if not active:
             api_keys.revoke_all(user)
+            calendars.close(user)
 
 
 def set_password(user: User, password: str) -> None:

@@ -14,7 +14,7 @@ from app.extensions import db
 from app.models.notifications import Notification
 from app.models.todos import Todo, todo_assignees
 from app.models.users import User, new_stamp
-from app.services import api_keys
+from app.services import api_keys, calendars
 from app.services.audit_rules import ANONYMOUS_DOMAIN
 from app.services.users_rank import check_rank, keep_an_admin
 
@@ -65,6 +65,7 @@ def deactivate(user: User) -> None:
     with keep_an_admin():
         user.active, user.session_stamp = False, new_stamp()
         api_keys.revoke_all(user)
+        calendars.close(user)
 
 
 def hand_over(user_id: int, heir_id: int | None, ids: range) -> int:

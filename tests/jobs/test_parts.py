@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from app.db import transaction, utcnow
 from app.errors import Invalid
 from app.extensions import db
-from app.models import Job, Todo
+from app.models import AuditEntry, Job, Todo
 from app.services import jobs, jobs_parts, jobs_runs
 from app.tasks.declare import Part
 from app.tasks.runner import execute, submit_for, sweep
@@ -53,6 +53,15 @@ def test_parts_are_worked_on_and_their_results_added_up(cast, declare, queue):
     assert (found.status, found.result) == ("succeeded", {"rows": 5, "parts": [0, 2, 4]})
     assert (found.progress_done, found.progress_total) == (5, 5)
     assert sorted(titles()) == [f"Row {number}" for number in range(5)]
+
+
+def test_trail_tells_of_the_whole_and_not_of_its_parts(cast, declare):
+    job = split(declare, cast.alice)
+    for part in parts_of(job):
+        execute(part.id)
+    execute(job.id)
+    found = db.session.execute(select(AuditEntry.row_id, AuditEntry.action).filter_by(entity="job")).all()
+    assert [tuple(row) for row in found] == [(job.id, action) for action in ("submitted", "started", "succeeded")]
 
 
 def test_message_of_a_split_job_before_its_last_part_ended_does_nothing(cast, declare):

@@ -6,7 +6,7 @@ from sqlalchemy import insert, select
 from app.db import transaction, utcnow
 from app.extensions import db
 from app.models import ApiKey, Attachment, AuditEntry, AuditPerson, Job, Notification, Todo, User, todo_assignees
-from app.services import api_keys, audit_reading, audit_sentences, users_leaving
+from app.services import api_keys, audit_reading, audit_sentences, calendars, users_leaving
 from app.tasks.runner import execute
 from tests.conftest import count_queries
 from tests.factories import create_attachment, create_job, create_todo
@@ -37,12 +37,14 @@ def test_page_says_what_is_left_behind(login, cast):
 def test_whoever_leaves_is_out_at_once(login, cast):
     alice = login("alice")
     key, secret = api_keys.create(cast.alice, "Script", "read", 30)
+    calendars.renew(cast.alice)
     assert alice.get("/todos").status_code == 200
     assert leave(login("ada"), cast.alice).status_code == 302
     assert alice.get("/todos").status_code == 302
     assert fresh(User, cast.alice.id).active is False
     assert fresh(ApiKey, key.id).revoked_at is not None
     assert api_keys.authenticate(secret) is None
+    assert calendars.of_user(cast.alice) is None  # whoever comes back makes a new one
 
 
 def test_heir_gets_the_open_todos_and_helps_where_the_other_helped(login, cast):

@@ -14,6 +14,7 @@ from app.db import transaction
 from app.extensions import db
 from app.models import User
 from app.models.users import new_stamp
+from app.services import calendars
 from tests.factories import PASSWORD, create_attachment, create_job, create_todo
 
 NEW = "seven quiet otters juggle lemons"
@@ -82,10 +83,12 @@ def test_losing_or_gaining_roles_and_deactivation_end_all_sessions(login, cast, 
 
 def test_old_cookie_of_a_reactivated_user_stays_worthless(login, cast):
     client = login("alice")
+    calendars.renew(cast.alice)
     administer(login, cast.alice, active="")
     db.session.refresh(cast.alice)
     administer(login, cast.alice)
     assert not is_in(client)
+    assert calendars.of_user(cast.alice) is None  # its address was a way in, too
 
 
 def test_other_changes_by_an_admin_end_no_session(login, cast):

@@ -43,7 +43,8 @@ def test_registration_tells_the_zone(app):
 
 
 def test_zone_that_the_machine_does_not_know_breaks_no_page(app):
-    person = create_user("lost", time_zone="Atlantis/Capital", time_zone_known=True)
+    person = create_user("lost", "Admin", time_zone="Atlantis/Capital", time_zone_known=True)
     client = app.test_client().sign_in(person)
-    for path in ("/todos", "/users", f"/users/{person.id}", "/jobs", "/notifications"):
+    trail = "/admin/audit/list/?since=2020-01-01"
+    for path in ("/todos", "/users", f"/users/{person.id}", "/jobs", "/notifications", trail):
         assert client.get(path).status_code == 200, path
