@@ -91,6 +91,17 @@ def transaction() -> Iterator[Session]:
         callback()
 
 
+@contextmanager
+def held() -> Iterator[Session]:
+    """Let no `transaction` within the block commit: whoever calls this does, or rolls all of it back."""
+    session: Any = db.session()
+    session.info["after_commit"] = []
+    try:
+        yield session
+    finally:
+        del session.info["after_commit"]
+
+
 def hold(session: Any) -> None:
     """Take SQLite's only write lock before reading, so that what is read is still true when it is used."""
     connection = session.connection()

@@ -1,5 +1,6 @@
 """Run migrations over the one metadata of Flask-AppBuilder's tables and ours, one process at a time."""
 
+import time
 from typing import Any
 
 from alembic import context
@@ -14,6 +15,7 @@ from app.extensions import db
 # columns that came later with a key of their own: SQLAlchemy reads no ON DELETE from SQLite's definition of those
 ADDED_KEYS = {("todos", "deleted_by_id")}
 LOCK_SECONDS = 5
+WAIT_SECONDS = 0.2
 MIGRATION_LOCK = 0x70D06  # an arbitrary number that names the lock in PostgreSQL
 
 
@@ -42,7 +44,10 @@ def lock(connection: Connection) -> None:
     Afterwards no statement waits long for a lock: those who come after it would wait as well, and the site with them.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SELECT pg_advisory_lock({MIGRATION_LOCK})"))
+        # who waits inside a statement would be waited for by an index that is built concurrently
+        while not connection.scalar(text(f"SELECT pg_try_advisory_lock({MIGRATION_LOCK})")):
+            connection.commit()
+            time.sleep(WAIT_SECONDS)
         connection.execute(text(f"SET lock_timeout = '{LOCK_SECONDS}s'"))
         connection.commit()  # a migration may build an index outside of a transaction: see docs/contribute.md
     else:

@@ -31,6 +31,8 @@ BUDGET = {
     "/trash": 3,
     "/trash?scope=all": 3,
     "/trash/forever?id={trashed}": 2,
+    "/todos/import": 1,
+    "/todos/import/{looked}": 3,
     "/users": 3,
     "/users/{user}": 3,
     "/users/lookup?q=a": 2,
@@ -77,6 +79,9 @@ BUDGET = {
     "/api/v1/attachments/{file}": 2,
     "/api/v1/attachments/{file}/content": 3,
 }
+
+LOOKED = {"mapping": {"title": "t"}, "format": "CSV", "columns": ["t"], "rows": 0, "first": [], "reasons": []}
+LOOKED |= {"new": 0, "there": 0, "error": 0}
 
 
 def fill(owner: User, count: int) -> None:
@@ -135,9 +140,11 @@ def places(cast):
     comments = {"comment": create_comment(todo, cast.ada, mentions=[cast.bob]).id}
     tags = {"tag": create_tag("home", todo).id, "other": create_tag("garden").id}
     job = create_job(cast.ada, "succeeded")
+    looked = create_job(cast.ada, "succeeded", "todos.check_import", args={"file": 1, "sha256": ""}, result=LOOKED)
     role = Role(name="Archivist", permissions=db.session.scalar(select(Role).where(Role.name == "Viewer")).permissions)
     db.session.add(role)
     db.session.commit()
+    tags["looked"] = looked.id
     tags["trashed"] = create_todo(cast.ada, "Deleted", deleted_at=utcnow()).id
     tags["entry"] = db.session.scalar(select(AuditEntry.id).filter_by(todo_id=todo.id).limit(1))
     return {"todo": todo.id, "file": file.id, "job": job.id, "user": cast.bob.id, "role": role.id} | tags | comments

@@ -50,6 +50,7 @@ PEOPLE = LOGIN + "403 403 403 200 200"
 OWN_COMMENT = LOGIN + "404 302 403 403 403"
 OWN_FILTER = LOGIN + "404 302 404 404 404"
 MANAGES = LOGIN + "403 403 403 302 302"
+OWN_IMPORT = LOGIN + "404 302 403 404 404"
 OPEN = "200 200 200 200 200 200 200"
 ANSWERS = {
     # the first one: each route gives Alice one more active job
@@ -88,6 +89,11 @@ ANSWERS = {
     "FilterPages.delete POST": OWN_FILTER,
     "FilterPages.index GET": EVERYBODY,
     "FilterPages.rename POST": OWN_FILTER,
+    "ImportPages.columns POST": OWN_IMPORT,
+    "ImportPages.index GET": LOGIN + "200 200 403 200 200",
+    "ImportPages.run POST": OWN_IMPORT,
+    "ImportPages.show GET": LOGIN + "404 200 403 404 404",
+    "ImportPages.upload POST": LOGIN + "400 400 403 400 400",
     "Index.index GET": AWAY,
     "JobAdmin.action POST": LOGIN + "404 302 404 302 302",
     "JobAdmin.action_post POST": LOGIN + "404 302 404 302 302",
@@ -206,6 +212,8 @@ ANSWERS = {
     "LeavingAdmin.ask POST": ADMIN_DOES,
     "ProfilePages.sessions POST": "login login login login login login login",
 }
+LOOKED = {"mapping": {"title": "t"}, "format": "CSV", "columns": ["t"], "rows": 0, "first": [], "reasons": []}
+LOOKED |= {"new": 0, "there": 0, "error": 0}
 DENIED = {"login", "401", "403", "404"}
 
 
@@ -231,13 +239,18 @@ def make_world(cast):
             undo.remember(step_id, Todo.id == done.id)
             done.complete = True
         db.session.execute(delete(Job))  # nobody may have many that wait
+        facts: dict[str, Any] = {"sha256": str(row.id), "mapping": None}
+        looked = create_job(cast.alice, "succeeded", "todos.check_import", args=facts, result=LOOKED)
+        upload = create_attachment(job_id=looked.id, uploaded_by_id=cast.alice.id)
+        with transaction():
+            looked.args = facts | {"file": upload.id}
         rows = {"todo": row, "trashed": trashed, "file": file, "tags": tags, "role": role}
         rows |= {"job": create_job(cast.alice), "comment": comment, "gone_comment": gone}
         rows["entry"] = db.session.scalar(select(AuditEntry).filter_by(todo_id=row.id).limit(1))
         rows["filter"] = create_filter(cast.alice, f"Filter {row.id}")
         calendars.renew(cast.alice)
         feed = feed_token(calendars.of_user(cast.alice))
-        return SimpleNamespace(**rows, alice=cast.alice, key=key, step_id=step_id, feed=feed)
+        return SimpleNamespace(**rows, alice=cast.alice, key=key, step_id=step_id, feed=feed, looked=looked)
 
     return make
 
@@ -259,7 +272,7 @@ def address(app: Any, endpoint: str, world: SimpleNamespace) -> str:
     values = {
         "todo_id": world.todo.id,
         "file_id": world.file.id,
-        "job_id": world.job.id,
+        "job_id": (world.looked if view == "ImportPages" else world.job).id,
         "key_id": world.key.id,
         "filter_id": world.filter.id,
         "comment_id": (world.gone_comment if endpoint == "CommentPages.restore" else world.comment).id,

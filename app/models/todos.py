@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 PRIORITIES = ("urgent", "high", "normal", "low")  # 0-3, so that ascending order shows the urgent first
 NORMAL = 2
 IN_TRASH = text("deleted_at IS NOT NULL")
+IMPORTED = text("import_key IS NOT NULL")
 
 todo_assignees = Table(
     "todo_assignees",
@@ -59,6 +60,8 @@ class Todo(Timestamps, Model):
         Index("ix_todos_by_title", "title", "id"),
         # the trash, and what is to be purged
         Index("ix_todos_in_trash", "deleted_at", "id", sqlite_where=IN_TRASH, postgresql_where=IN_TRASH),
+        # a row of an imported file, which is added once
+        Index("uq_todos_import_key", "import_key", unique=True, sqlite_where=IMPORTED, postgresql_where=IMPORTED),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
@@ -74,6 +77,7 @@ class Todo(Timestamps, Model):
     deleted_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", ondelete="SET NULL"))
     owner_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", ondelete="RESTRICT"), nullable=False)
     version: Mapped[int] = mapped_column(Integer, nullable=False, default=1)
+    import_key: Mapped[str | None] = mapped_column(String(64))  # of whoever imported it and of the row it comes from
 
     owner: Mapped[User] = relationship(User, foreign_keys=[owner_id])
     deleted_by: Mapped[User | None] = relationship(User, foreign_keys=[deleted_by_id])

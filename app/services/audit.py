@@ -13,7 +13,7 @@ from app.services import audit_write
 from app.services.audit_rules import AUDITED
 from app.services.audit_write import Origin, acting, origin
 
-__all__ = ["Origin", "acting", "as_of", "note", "open_for_purge", "origin", "purge"]
+__all__ = ["Origin", "acting", "as_of", "note", "open_for_purge", "origin", "purge", "write"]
 
 PURGE_SIZE = 5000
 
@@ -21,6 +21,11 @@ PURGE_SIZE = 5000
 def note(action: str, **columns: Any) -> None:
     """Write down an event of security that no changed row tells of, with the present transaction."""
     audit_write.note(db.session(), action, **columns)
+
+
+def write() -> None:
+    """Write the entries of the present transaction now: a long one would keep them all in memory until its end."""
+    audit_write.write(db.session())
 
 
 def as_of(todo: Todo, version: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Update, and_, func, or_, select, update
 
 from app.db import transaction, utcnow
 from app.extensions import db
@@ -72,14 +72,39 @@ def renew(job_id: int, attempt: int) -> None:
         _write(job_id, attempt, lease_expires_at=utcnow() + LEASE)
 
 
-def advance(job_id: int, attempt: int, done: int, total: int | None) -> None:
+def advance(job_id: int, attempt: int, done: int, total: int | None, found: dict[str, Any] | None = None) -> None:
     """Record progress and renew the lease within the transaction of the work.
+
+    Args:
+        job_id: which.
+        attempt: the one that works on it.
+        done: how many rows it has behind it.
+        total: of how many.
+        found: the result so far, if the job counts something.
 
     Raises:
         Superseded: when another attempt has taken over; the work is rolled back.
         Cancelled: when somebody asked to stop; the work of this batch is rolled back.
     """
-    if _write(job_id, attempt, progress_done=done, progress_total=total, lease_expires_at=utcnow() + LEASE):
+    values: dict[str, Any] = {"progress_done": done, "progress_total": total, "lease_expires_at": utcnow() + LEASE}
+    if _write(job_id, attempt, **values, **({"result": found} if found else {})):
+        raise Cancelled
+
+
+def show(job_id: int, attempt: int, done: int, total: int) -> None:
+    """Record progress apart from the present transaction, where the database lets two write at once.
+
+    Raises:
+        Superseded, Cancelled: as `advance`.
+    """
+    if db.engine.dialect.name == "sqlite":
+        return
+    values = {"progress_done": done, "progress_total": total, "lease_expires_at": utcnow() + LEASE}
+    with db.engine.begin() as connection:
+        row = connection.execute(_held(job_id, attempt).values(values).returning(Job.cancel_requested_at)).first()
+    if row is None:
+        raise Superseded
+    if row[0] is not None:
         raise Cancelled
 
 
@@ -94,11 +119,12 @@ def finish(
     """
     values: dict[str, Any] = {
         "status": status,
-        "result": result,
         "error": error,
         "finished_at": utcnow(),
         "lease_expires_at": None,
     }
+    if result is not None:
+        values["result"] = result  # else what was found until then stays
     if status == "succeeded":
         values["progress_done"] = func.coalesce(Job.progress_total, Job.progress_done)
     if _write(job_id, attempt, **values) and status == "succeeded":
@@ -147,14 +173,18 @@ def put_back(
         raise Cancelled
 
 
+def _held(job_id: int, attempt: int) -> Update:
+    """Return an UPDATE of the row while this attempt holds it."""
+    return update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.status == "running")
+
+
 def _write(job_id: int, attempt: int, **values: Any) -> bool:
     """Change the row while this attempt holds it, and tell whether somebody asked to stop.
 
     Raises:
         Superseded: when it does not hold it any more.
     """
-    held = (Job.id == job_id, Job.attempt == attempt, Job.status == "running")
-    statement = update(Job).where(*held).values(values).returning(Job.cancel_requested_at)
+    statement = _held(job_id, attempt).values(values).returning(Job.cancel_requested_at)
     row = db.session.execute(statement.execution_options(synchronize_session=False)).first()
     if row is None:
         raise Superseded

@@ -112,6 +112,20 @@ def put(viewer: User, todo: Todo, names: Sequence[str]) -> None:
         todo.tags = found + [Tag(name=wanted[key]) for key in sorted(set(wanted) - {tag.key for tag in found})]
 
 
+def made(names: Iterable[str]) -> dict[str, int]:
+    """Return key -> id of tags with these names, within the present transaction; those that are missing are made."""
+    wanted = {tag_key(name): name for name in names}
+    if not wanted:
+        return {}
+    if set(wanted) - {tag.key for tag in known(wanted.values())}:
+        _lock()
+    found = {tag.key: tag for tag in _held(wanted)}
+    new = [Tag(name=wanted[key]) for key in sorted(set(wanted) - set(found))]
+    db.session.add_all(new)
+    db.session.flush()
+    return {tag.key: tag.id for tag in (*found.values(), *new)}
+
+
 def _lock() -> None:
     """Let one transaction at a time make tags, until it ends: whoever waits finds what the other one made."""
     if db.engine.dialect.name == "postgresql":

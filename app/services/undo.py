@@ -10,14 +10,14 @@ changes many todos, here or in the batches of a job, does within the transaction
 `todos.set_complete` and its kin do this already and take the `step_id` of a step that has begun.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, delete, insert, literal, select, update
 
-from app.db import transaction, utcnow
+from app.db import UtcDateTime, transaction, utcnow
 from app.errors import NotFound
 from app.extensions import db
 from app.models.todos import Todo, todo_assignees
@@ -36,6 +36,7 @@ RIGHTS: dict[str, Callable[[User], ColumnElement[bool]]] = {
     "delete": deletable_by,
     "restore": deletable_by,
     "assign": deletable_by,
+    "import": deletable_by,
 }
 
 
@@ -69,6 +70,20 @@ def remember(step_id: int, which: ColumnElement[bool]) -> list[int]:
     people = people.where(todo_assignees.c.todo_id.in_(ids))
     session.execute(insert(_table(UndoAssignee)).from_select(["step_id", "todo_id", "user_id"], people))
     return ids
+
+
+def remember_new(step_id: int, user_id: int, ids: Sequence[int]) -> None:
+    """Keep of todos that the present transaction added that they were not there: undo takes them to the trash."""
+    before = {"deleted_at": literal(utcnow(), UtcDateTime), "deleted_by_id": literal(user_id)}
+    values: list[Any] = [
+        literal(step_id),
+        Todo.id,
+        Todo.version,
+        *(before.get(name, getattr(Todo, name)) for name in COLUMNS),
+    ]
+    for start in range(0, len(ids), BATCH):
+        rows = select(*values).where(Todo.id.in_(ids[start : start + BATCH]))
+        db.session.execute(insert(_table(UndoRow)).from_select(["step_id", "todo_id", "version", *COLUMNS], rows))
 
 
 def forget(step_id: int) -> None:

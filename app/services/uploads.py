@@ -36,6 +36,18 @@ def clean_name(name: str) -> str:
     return name[:200] or "unnamed"
 
 
+def check_bytes(stream: BinaryIO, limit: int) -> None:
+    """Refuse a file of more than `limit` MiB; the stream is rewound.
+
+    Raises:
+        Invalid: with the end of a sentence that begins with the file's name.
+    """
+    size = stream.seek(0, 2)
+    stream.seek(0)
+    if size > limit << 20:
+        raise Invalid(f"is larger than {limit} MB")
+
+
 def check(stream: BinaryIO, allowed: Collection[str], megapixels: int) -> str:
     """Return the type of the content; the stream is rewound.
 

@@ -114,7 +114,7 @@ def execute(
     spec = REGISTRY.get(row.name)
     told = spec is not None and spec.told and row.parent_id is None
     owner = load_user(row.owner_id) if row.owner_id else None
-    run = Run(row.id, row.attempt, owner, row.progress_done, told, is_stopping)
+    run = Run(row.id, row.attempt, owner, row.progress_done, dict(row.result or {}), told, is_stopping)
     logs.job_owner.set(row.owner_id)
     log.info("job %s %s starts, attempt %s", row.id, row.name, row.attempt)
     with audit.acting(audit.Origin(lambda: row.owner_id, job_id=row.parent_id or row.id)):

@@ -12,6 +12,7 @@ from app.views.attachments import AttachmentPages
 from app.views.audit import AuditAdmin
 from app.views.calendars import CalendarPages, calendar_pages
 from app.views.comments import CommentPages
+from app.views.imports import ImportPages
 from app.views.jobs import JobAdmin, JobPages
 from app.views.leaving_admin import LeavingAdmin
 from app.views.mail import mail_pages
@@ -33,8 +34,8 @@ from app.views.users_admin import UserAdmin
 __all__ = ["Index", "escape_translations", "refuse_closed", "register_views"]
 
 PAGES = (
-    *(TodoPages, TrashPages, UndoPages, PersonPages, JobPages, NotificationPages, ProfilePages, ApiKeyPages),
-    *(CalendarPages, AttachmentPages, TagPages, CommentPages, FilterPages, SelectionPages),
+    *(TodoPages, ImportPages, TrashPages, UndoPages, PersonPages, JobPages, NotificationPages, ProfilePages),
+    *(ApiKeyPages, CalendarPages, AttachmentPages, TagPages, CommentPages, FilterPages, SelectionPages),
 )
 ADMIN = (
     # view, name in the menu

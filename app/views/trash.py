@@ -20,6 +20,7 @@ UNDONE = {
     "delete": "restored",
     "restore": "put back into the trash",
     "assign": "assigned as before",
+    "import": "moved to the trash",
 }
 
 

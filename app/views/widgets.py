@@ -120,11 +120,7 @@ def keep(file: FileStorage) -> Attachment:
         Invalid: with the end of a sentence that begins with the file's name.
     """
     limit = current_app.config["MAX_UPLOAD_MB"]
-    file.stream.seek(0, 2)
-    size = file.stream.tell()
-    file.stream.seek(0)
-    if size > limit << 20:
-        raise Invalid(f"is larger than {limit} MB")
+    uploads.check_bytes(file.stream, limit)  # type: ignore[arg-type]
     kinds, megapixels = current_app.config["UPLOAD_TYPES"], current_app.config["MAX_IMAGE_MEGAPIXELS"]
     kind = uploads.check(file.stream, kinds, megapixels)  # type: ignore[arg-type]
     return attachments.stage(current_user, file.stream, uploads.clean_name(file.filename or ""), kind)  # type: ignore[arg-type]

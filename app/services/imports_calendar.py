@@ -1,0 +1,84 @@
+"""Tasks (VTODO) of an iCalendar file, RFC 5545, one in memory at a time."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from typing import Any
+
+from icalendar import Todo as Task
+
+LONGEST = 200_000  # characters of one task
+# RFC 5545, section 3.8.1.9: 1 is the highest, 9 the lowest, 0 undefined
+PRIORITIES = ("normal", "urgent", "urgent", "high", "high", "normal", "low", "low", "low", "low")
+MAIL = "mailto:"
+
+
+def tasks(lines: Iterable[str]) -> Iterator[dict[str, str] | str]:
+    """Return each task as property -> text, or why it cannot be read."""
+    task: list[str] | None = None
+    for line in lines:
+        word = line.strip().upper()
+        if word == "BEGIN:VTODO":
+            task = []
+        if task is not None:
+            task.append(line)
+            if word == "END:VTODO":
+                yield _read("".join(task))
+                task = None
+            elif sum(map(len, task[-1:])) > LONGEST or len(task) > LONGEST // 10:
+                yield "is too long"
+                task = None
+    if task is not None:
+        yield "does not end: END:VTODO is missing"
+
+
+def _read(source: str) -> dict[str, str] | str:
+    """Read one task."""
+    try:
+        task: Any = Task.from_ical(source)
+        return _values(task)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError):
+        return "is no task as RFC 5545 has it"
+
+
+def _values(task: Any) -> dict[str, str]:
+    """Return the properties that have a meaning here."""
+    found = {name: str(task.get(name, "")) for name in ("UID", "SUMMARY", "DESCRIPTION", "STATUS")}
+    level = int(task.get("PRIORITY", 0))
+    found["PRIORITY"] = PRIORITIES[level] if 0 <= level <= 9 else str(level)
+    found["DUE"] = _day(task.get("DUE"))
+    for name in ("COMPLETED", "CREATED", "LAST-MODIFIED"):
+        found[name] = _instant(task.get(name))
+    if found["COMPLETED"] and not found["STATUS"]:
+        found["STATUS"] = "COMPLETED"
+    found["CATEGORIES"] = ", ".join(_several(task.get("CATEGORIES")))
+    found["ATTENDEE"] = ", ".join(_mail(str(one)) for one in _listed(task.get("ATTENDEE")))
+    if organizer := task.get("ORGANIZER"):
+        found["ORGANIZER"] = _mail(str(organizer))
+    return found
+
+
+def _listed(value: Any) -> list[Any]:
+    """Return the values of a property that may occur several times."""
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def _several(value: Any) -> list[str]:
+    """Return all categories."""
+    return [str(word) for one in _listed(value) for word in one.cats]
+
+
+def _day(value: Any) -> str:
+    """Return the day of a date or an instant, as it is written there."""
+    found = getattr(value, "dt", None)
+    return found.isoformat()[:10] if isinstance(found, date) else str(value or "")
+
+
+def _instant(value: Any) -> str:
+    """Return an instant, with its offset if it has one."""
+    found = getattr(value, "dt", None)
+    return found.isoformat() if isinstance(found, datetime) else str(value or "")
+
+
+def _mail(address: str) -> str:
+    """Return the address of a person."""
+    return address[len(MAIL) :] if address.lower().startswith(MAIL) else address

@@ -1,0 +1,97 @@
+"""The pages of an import: choose, look, import; without JavaScript."""
+
+import io
+
+from sqlalchemy import func, select
+
+from app.extensions import db
+from app.models import Attachment, Job, Todo
+from tests.factories import create_job
+from tests.imports.conftest import ran
+
+TABLE = "title;due_on\nGrüße;2030-05-01\nBuy soil;tomorrow\n"
+
+
+def upload(client, data, name="list.csv"):
+    """Send a file as the page does."""
+    data = data.encode("utf-16") if isinstance(data, str) else data
+    return client.send("/todos/import", {"file": (io.BytesIO(data), name)}, content_type="multipart/form-data")
+
+
+def last_job():
+    return db.session.scalar(select(Job).order_by(Job.id.desc()).execution_options(populate_existing=True))
+
+
+def test_member_imports_a_file_page_by_page(login, cast):
+    client = login("alice")
+    assert 'href="/todos/import"' in client.get("/todos").text
+    answer = upload(client, TABLE)
+    looked = last_job()
+    assert answer.location == f"/todos/import/{looked.id}"
+    assert "Looking at the file" in client.get(answer.location).text
+    ran(looked)
+    page = client.get(answer.location).text
+    assert "CSV, UTF-16" in page
+    assert "Row 3, due_on: This is no date: write it as 2030-12-31." in page
+    assert "Grüße" in page
+    started = client.send(f"{answer.location}/run", {"errors": "skip", "there": "skip"})
+    job = ran(last_job())
+    assert started.location == f"/jobs/{job.id}"
+    page = client.get(started.location).text
+    assert "<strong>1</strong> added" in page
+    assert "<strong>1</strong> left out for their errors" in page
+    assert list(db.session.scalars(select(Todo.title))) == ["Grüße"]
+    client.send(f"/undo/{job.result['step']}")
+    assert db.session.scalar(select(Todo.deleted_at)) is not None
+
+
+def test_second_click_starts_nothing_twice(login, cast):
+    client = login("alice")
+    first, second = upload(client, TABLE), upload(client, TABLE)
+    assert first.location == second.location
+    assert db.session.scalar(select(func.count()).select_from(Attachment)) == 1
+    ran(last_job())
+    choices = {"errors": "skip", "there": "skip"}
+    first, second = (client.send(f"{first.location}/run", choices) for _ in range(2))
+    assert first.location == second.location
+
+
+def test_columns_that_were_chosen_stay_chosen(login, cast):
+    client = login("alice")
+    path = upload(client, "Was,Wann\nWater,2030-05-01\n").location
+    ran(last_job())
+    page = client.get(path).text
+    assert "No column looks like a title" in page
+    refused = client.send(f"{path}/run", {"errors": "skip"})
+    assert refused.status_code == 409
+    again = client.send(f"{path}/columns", {"title": "Was", "due_on": "Wann", "notes": "", "owner": "nonsense"})
+    ran(last_job())
+    page = client.get(again.location).text
+    assert "<option selected>Was</option>" in page
+    assert "<strong>1</strong> new" in page
+
+
+def test_what_is_no_list_of_todos_is_refused_at_once(login, cast):
+    client = login("alice")
+    answer = upload(client, b"PK\x03\x04", "todos.csv")
+    assert answer.status_code == 400
+    assert "This is an Excel workbook" in answer.text
+    answer = client.send("/todos/import", {"file": (io.BytesIO(b""), "")}, content_type="multipart/form-data")
+    assert "Choose a file first." in answer.text
+    assert db.session.scalar(select(func.count()).select_from(Job)) == 0
+
+
+def test_file_is_its_owners_alone_and_goes_with_the_job(login, cast):
+    upload(login("alice"), TABLE)
+    job, file = last_job(), db.session.scalar(select(Attachment))
+    assert file.job_id == job.id
+    assert login("alice").get(f"/files/{file.id}").status_code == 200
+    for other in ("bob", "ada"):
+        assert login(other).get(f"/files/{file.id}").status_code == 404
+        assert login(other).get(f"/todos/import/{job.id}").status_code == 404
+
+
+def test_other_jobs_are_no_imports(login, cast):
+    client = login("alice")
+    job = create_job(cast.alice, "succeeded")
+    assert client.get(f"/todos/import/{job.id}").status_code == 404
