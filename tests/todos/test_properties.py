@@ -1,5 +1,6 @@
 """What holds for whatever three people do in whatever order, and for whichever todos they have."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -18,9 +19,10 @@ from sqlalchemy import select
 from app.db import utcnow
 from app.errors import NotFound
 from app.extensions import db
-from app.models import Attachment, Todo
-from app.services import exports, todos, undo
+from app.models import Attachment, Todo, User
+from app.services import calendars, exports, todos, undo
 from app.services.permissions import load_user
+from app.tokens import feed_token
 from tests.factories import create_attachment, create_todo
 from tests.todos.test_two_editors import fields, opened
 
@@ -207,6 +209,12 @@ def listed(client: Any, path: str, ids: dict[int, Any]) -> set[int]:
     return {todo_id for todo_id in ids if f"Door {todo_id}." in text}
 
 
+def calendar_of(app: Any, user: User) -> str:
+    """Return the address of somebody's calendar feed."""
+    calendars.renew(user)
+    return f"/calendar/{feed_token(calendars.of_user(user))}.ics"
+
+
 @settings(FEW, max_examples=8)
 @given(name=st.sampled_from(NAMES), drawn=st.lists(ONE, min_size=1, max_size=6))
 def test_every_door_shows_the_same_todos(login, cast, name, drawn):
@@ -215,7 +223,8 @@ def test_every_door_shows_the_same_todos(login, cast, name, drawn):
     made = {}
     for one in drawn:
         people = [getattr(cast, who) for who in one["assignees"]]
-        todo = create_todo(getattr(cast, one["owner"]), "Door", complete=one["complete"], assignees=people)
+        facts = {"complete": one["complete"], "assignees": people, "due_on": date(2030, 1, 31)}
+        todo = create_todo(getattr(cast, one["owner"]), "Door", **facts)
         todo.title, todo.deleted_at = f"Door {todo.id}.", utcnow() if one["deleted"] else None
         made[todo.id] = one | {"with": {one["owner"], *one["assignees"]}}
     db.session.commit()
@@ -231,8 +240,11 @@ def test_every_door_shows_the_same_todos(login, cast, name, drawn):
             assert listed(client, f"{address}&scope=all", made) == visible & state
     assert listed(client, "/admin/todos/list/?psize_TodoAdmin=100", made) == visible
     assert listed(client, "/admin/todos/list/?q=door", made) == visible
-    assert {one["id"] for one in client.get("/api/v1/todos/").json["result"]} == visible
-    assert {int(cells[0]) for cells in exports.rows(load_user(getattr(cast, name).id), list(made))} == visible
+    for search in ("", "?text=door"):
+        assert {one["id"] for one in client.get(f"/api/v1/todos/{search}").json["result"]} == visible
+    assert {i for i in made if client.get(f"/api/v1/todos/{i}").status_code == 200} == visible
+    assert listed(client, calendar_of(client.application, getattr(cast, name)), made) == mine
+    assert {row.id for row in exports.rows(load_user(getattr(cast, name).id), list(made))} == visible
     for person in NAMES:
         theirs = {i for i in visible if person in made[i]["with"] and not made[i]["complete"]}
         assert listed(client, f"/users/{getattr(cast, person).id}", made) == theirs
