@@ -38,7 +38,7 @@ class RowView(History, Editing):
     exclude_route_methods = {"download"}
     base_order = ("id", "desc")
     search_hint = ""
-    overview_label = ""  # of a page `overview` beside the list
+    beside: tuple[tuple[str, str, str], ...] = ()  # links beside the list: label, endpoint, permission
     presets: dict[str, str] = {}  # value of ?show= -> what the link to it says
     filter_choices: dict[str, list[SelectChoice]] = {}  # column -> what its filter offers instead of free text
 

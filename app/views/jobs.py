@@ -101,7 +101,8 @@ class JobAdmin(RowView):
         **{"cancel_chosen": "cancel", "again_chosen": "again", "run_now": "run"},
     }
     base_filters = [["id", Visible, jobs.visible_to]]
-    list_title, show_title, overview_label = "Jobs", "Job", "Jobs at a glance"
+    list_title, show_title = "Jobs", "Job"
+    beside = (("Jobs at a glance", "JobAdmin.overview", "can_overview"),)
     list_columns = ["id", "name", "owner", "status", "created_at", "finished_at"]
     order_columns = ["id", "name", "status", "created_at", "finished_at"]
     search_columns = ["name", "status", "queue", "error", "created_at"]

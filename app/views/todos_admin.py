@@ -82,6 +82,7 @@ class TodoAdmin(RowView):
     base_filters = [["id", Visible, visible_to]]
     list_title, add_title, edit_title, show_title = "Todos", "New todo", "Edit todo", "Todo"
     add_row_message, edit_row_message = "Todo added.", "Todo saved."
+    beside = (("Import", "ImportPages.index", "can_add"),)
     search_hint = "Title, notes, tags, people, files"
     presets = SHOWN
     list_columns = ["title", "tags", "owner", "assignees", "priority", "due_on", "complete", "attachments"]

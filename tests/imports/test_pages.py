@@ -39,7 +39,7 @@ def test_member_imports_a_file_page_by_page(login, cast):
     assert started.location == f"/jobs/{job.id}"
     page = client.get(started.location).text
     assert "<strong>1</strong> added" in page
-    assert "<strong>1</strong> left out for their errors" in page
+    assert "<strong>1</strong> left out, with errors" in page
     assert list(db.session.scalars(select(Todo.title))) == ["Grüße"]
     client.send(f"/undo/{job.result['step']}")
     assert db.session.scalar(select(Todo.deleted_at)) is not None
