@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, func, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload, selectinload
 
-from app.db import transaction, utcnow
+from app.db import hold, transaction, utcnow
 from app.errors import Conflict, Limited, NotFound
 from app.extensions import db
 from app.models.jobs import ACTIVE, Job
@@ -63,18 +63,22 @@ def get(viewer: User, job_id: int) -> Job:
     return job
 
 
-def check_limit(owner_id: int, limit: int) -> None:
-    """Let nobody fill the queue alone.
+def _check_limit(session: Any, owner_id: int | None, limit: int) -> None:
+    """Let nobody fill the queue alone: who submits twice at once is counted one after the other.
 
     Raises:
         Limited: when the owner has that many jobs that have not ended.
     """
+    hold(session)
+    session.execute(select(User.id).where(User.id == owner_id).with_for_update(key_share=True))
     active = select(Job.id).where(Job.owner_id == owner_id, Job.parent_id.is_(None), Job.status.in_(ACTIVE))
-    if (db.session.scalar(select(func.count()).select_from(active.limit(limit).subquery())) or 0) >= limit:
+    if (session.scalar(select(func.count()).select_from(active.limit(limit).subquery())) or 0) >= limit:
         raise Limited(f"You have {limit} jobs that have not ended. Wait for one to end, or cancel one.")
 
 
-def create(name: str, args: dict[str, Any], owner_id: int | None, key: str | None, **facts: Any) -> tuple[Job, bool]:
+def create(
+    name: str, args: dict[str, Any], owner_id: int | None, key: str | None, limit: int | None = None, **facts: Any
+) -> tuple[Job, bool]:
     """Add a job, or return the active one with the same idempotency key.
 
     Args:
@@ -82,23 +86,29 @@ def create(name: str, args: dict[str, Any], owner_id: int | None, key: str | Non
         args: what its function is called with.
         owner_id: whose it is; None for the system's own.
         key: the idempotency key.
+        limit: how many jobs of the owner may be active with this one; None for any number.
         facts: further columns, such as queue and time_limit.
 
     Returns:
         The job, and whether it is new.
+
+    Raises:
+        Limited: when the owner has that many others that have not ended.
     """
     job = Job(name=name, args=args, owner_id=owner_id, idempotency_key=key, **facts)
     for tries_left in reversed(range(TRIES)):
         try:
             with transaction() as session:
+                if limit is not None:
+                    _check_limit(session, owner_id, limit)
                 session.add(job)
             return job, True
-        except IntegrityError:
+        except (IntegrityError, Limited) as error:
             same = select(Job).where(Job.idempotency_key == key, Job.status.in_(ACTIVE))
             if key is not None and (active := db.session.scalar(same)):
                 return active, False
             # either it ended between the two statements, or something else is wrong with the row
-            if key is None or not tries_left:
+            if key is None or not tries_left or isinstance(error, Limited):
                 raise
     raise AssertionError("the loop returns or raises")
 

@@ -36,15 +36,20 @@ def submit(viewer: User, spec: Spec, **args: Any) -> Job:
         Limited: when the viewer has too many jobs that have not ended.
     """
     _check(viewer, spec)
-    return submit_for(viewer.id, spec, **args)
+    return _add(viewer.id, spec, args, limit=current_app.config["MAX_ACTIVE_JOBS"])
 
 
-def submit_for(owner_id: int | None, spec: Spec, again_of_id: int | None = None, **args: Any) -> Job:
+def submit_for(owner_id: int | None, spec: Spec, **args: Any) -> Job:
     """Add a job on behalf of somebody whose right was checked, or of the system itself."""
+    return _add(owner_id, spec, args)
+
+
+def _add(owner_id: int | None, spec: Spec, args: dict[str, Any], **more: Any) -> Job:
+    """Add a job and wake a worker; more are arguments of `jobs.create`."""
     key = spec.key(owner_id, args)
     facts: dict[str, Any] = {"queue": spec.queue, "max_attempts": spec.attempts, "time_limit": spec.time_limit}
     key = f"{spec.name}:{key}"[:128] if key else None
-    row, is_new = jobs.create(spec.name, args, owner_id, key, again_of_id=again_of_id, **facts)
+    row, is_new = jobs.create(spec.name, args, owner_id, key, **facts, **more)
     if is_new:
         after_commit(lambda: send(row))
     return row
@@ -59,9 +64,10 @@ def again(viewer: User, row: Job) -> Job:
         Denied, Limited: as `submit`.
     """
     jobs.check_again(row, viewer)
-    if row.owner_id == viewer.id and row.name in REGISTRY:
-        _check(viewer, REGISTRY[row.name])
-    return repeat(row)
+    if row.owner_id != viewer.id or row.name not in REGISTRY:
+        return repeat(row)
+    _check(viewer, REGISTRY[row.name])
+    return repeat(row, current_app.config["MAX_ACTIVE_JOBS"])
 
 
 def again_all(viewer: User, rows: Sequence[Job]) -> int:
@@ -72,24 +78,28 @@ def again_all(viewer: User, rows: Sequence[Job]) -> int:
     return len(ended)
 
 
-def repeat(row: Job) -> Job:
+def repeat(row: Job, limit: int | None = None) -> Job:
     """Run an ended job again, whoever asks.
+
+    Args:
+        row: which.
+        limit: how many jobs its owner may have then; None for any number.
 
     Raises:
         Conflict: when it has not ended, or its kind is gone.
+        Limited: when its owner has that many others that have not ended.
     """
     jobs.check_again(row)
     spec = REGISTRY.get(row.name)
     if spec is None:
         raise Conflict("This version of the application does not know this kind of job.")
-    return submit_for(row.owner_id, spec, again_of_id=row.id, **row.args)
+    return _add(row.owner_id, spec, row.args, limit=limit, again_of_id=row.id)
 
 
 def _check(viewer: User, spec: Spec) -> None:
-    """Refuse what the viewer may not start, or not now."""
+    """Refuse what the viewer may not start."""
     if spec.permission and not can(viewer, *spec.permission):
         raise Denied("Your role does not let you start this job.")
-    jobs.check_limit(viewer.id, current_app.config["MAX_ACTIVE_JOBS"])
 
 
 class Outcome(NamedTuple):

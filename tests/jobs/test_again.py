@@ -10,7 +10,7 @@ from app.db import transaction, utcnow
 from app.errors import Conflict, Invalid, Limited, NotFound
 from app.extensions import db
 from app.models import Job, Todo
-from app.services import jobs_runs, jobs_sweep
+from app.services import jobs, jobs_runs, jobs_sweep
 from app.tasks.runner import again, execute, submit, submit_for, sweep
 from tests.factories import create_job
 from tests.jobs.test_engine import adding, die_at, reread, run_killed, titles
@@ -195,3 +195,15 @@ def test_person_with_too_many_jobs_is_told_and_others_are_not_affected(cast, vie
         submit(viewer("bob"), spec, number=3)
         execute(first.id)
         submit(viewer("alice"), spec, number=3)
+        assert submit(viewer("alice"), spec, number=3).status == "queued", "the same work is no further job"
+
+
+def test_person_who_submits_many_times_at_once_stays_within_the_limit(cast, elsewhere):
+    def submit_another():
+        try:
+            jobs.create("todos.export", {}, cast.alice.id, None, 3)
+        except Limited:
+            return "refused"
+        return "taken"
+
+    assert sorted(elsewhere(submit_another, times=8)) == ["refused"] * 5 + ["taken"] * 3
