@@ -16,14 +16,16 @@ help: ## List these commands.
 run: .venv/run.stamp ## Run everything on this machine; HOST=, PORT= and SCRIPT_NAME= say where.
 	@$(PY) -m tools.local
 
-# those that start processes of their own go last and one at a time: they measure memory, or wait for pages and workers
-ALONE := tests/browser tests/faults tests/attachments/test_memory.py
+# those that start processes of their own go last: they wait for workers and pages, or measure memory
+ALONE := tests/browser tests/attachments/test_memory.py
+FAULTS := tests/faults
 
 test: .venv/dev.stamp ## Run the tests; ARGS="tests/todos -k archive" picks some.
 ifdef ARGS
 	$(PY) -m pytest $(ARGS)
 else
-	$(PY) -m pytest --numprocesses=auto $(ALONE:%=--ignore=%)
+	$(PY) -m pytest --numprocesses=auto $(addprefix --ignore=,$(ALONE) $(FAULTS))
+	$(PY) -m pytest --numprocesses=2 --dist=loadfile $(FAULTS)
 	$(PY) -m pytest $(ALONE)
 endif
 

@@ -44,13 +44,14 @@ def faulty(make_app: Callable[..., Flask], broker: Server) -> Iterator[Flask]:
 def start(
     faulty: Flask, migrated: str, broker: Server, scratch: Path, tmp_path: Path
 ) -> Iterator[Callable[..., Process]]:
-    """Returns a function that starts a worker, or beat, and waits until it is ready."""
+    """Returns a function that starts a worker, or beat, and waits until it is ready, or has written some other text."""
     started: list[Process] = []
 
-    def begin(command: list[str] = WORKER, ready: str = " ready.") -> Process:
+    def begin(command: list[str] = WORKER, ready: str | None = " ready.") -> Process:
         process = Process(command, environment(migrated, broker.url), tmp_path / f"{len(started)}.log")
         started.append(process)
-        process.wait_for(ready)
+        if ready:
+            process.wait_for(ready)
         return process
 
     yield begin

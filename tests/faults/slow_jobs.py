@@ -14,6 +14,14 @@ from app.tasks.runner import Part, Run, job
 WAIT = 60  # seconds for a test to open the gate
 
 
+@job("tests.row", title="Add a row", permission=("can_add", "Todo"), key=lambda owner_id, args: None)
+def add_row(run: Run, title: str = "Row") -> dict[str, Any]:
+    """Add one todo."""
+    assert run.owner
+    db.session.add(Todo(owner_id=run.owner.id, title=title))
+    return {}
+
+
 @job("tests.rows", title="Add rows", permission=("can_add", "Todo"), time_limit=120)
 def add_rows(run: Run, folder: str, count: int, gate: int) -> dict[str, Any]:
     """Add a todo for each number; the first attempt waits in the middle of number `gate` until `folder/go` exists."""

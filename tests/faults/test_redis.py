@@ -60,7 +60,7 @@ def test_job_runs_when_redis_is_back_without_a_restart_of_anything(start, ended,
 
 
 def test_job_whose_message_redis_forgot_is_sent_again_when_a_worker_starts(start, ended, cast, broker, faulty):
-    job = create_job(cast.alice)
+    job = create_job(cast.alice, name="tests.row", args={})
     send(job)
     with Redis.from_url(broker.url) as redis:
         redis.flushall()

@@ -108,7 +108,7 @@ def test_strange_messages_leave_the_worker_alive(start, ended, cast, broker, tmp
         push([["no number"], {}, {}], serializer="json")
         push([[], {}, {}], serializer="json")
     worker = start()
-    job = create_job(cast.alice)
+    job = create_job(cast.alice, name="tests.row", args={})
     send(job)
     assert ended(job).status == "succeeded"
     assert worker.is_running()
@@ -120,7 +120,7 @@ def test_malformed_messages_leave_the_worker_alive_and_free(start, ended, cast, 
     with Redis.from_url(broker.url) as redis:
         redis.lpush("todos:interactive", *MESSAGES.values())
         worker = start([*WORKER, "--concurrency", "1"])
-        job = create_job(cast.alice)
+        job = create_job(cast.alice, name="tests.row", args={})
         send(job)
         assert ended(job).status == "succeeded"
         assert worker.is_running()
@@ -131,7 +131,7 @@ def test_worker_that_is_told_to_end_finishes_its_job_and_leaves_the_next(start, 
     worker = start([*WORKER, "--concurrency", "1"])
     send(slow.job)
     slow.pid()
-    following = create_job(cast.alice)
+    following = create_job(cast.alice, name="tests.row", args={})
     send(following)
     worker.popen.send_signal(signal.SIGTERM)
     worker.wait_for("Warm shutdown")
