@@ -40,12 +40,20 @@ PATHS = {
     # name of the picture -> address; todo and job are found by looking
     "todos": "todos",
     "todos-done": "todos?show=done",
+    "search": "todos?scope=all&q=report",
+    "trash": "trash",
+    "notifications": "notifications",
     "people": "users",
     "jobs": "jobs",
     "profile": "profile",
+    "api-keys": "profile/keys",
     "admin-todos": "admin/todos/list/",
+    "admin-tags": "admin/tags/list/",
     "admin-users": "admin/users/list/",
     "admin-roles": "admin/roles/list/",
+    "admin-jobs": "admin/jobs/list/",
+    "admin-overview": "admin/jobs/overview",
+    "admin-audit": "admin/audit/list/",
     "error-404": "todos/1000000",
 }
 START_SECONDS = 60
@@ -161,8 +169,15 @@ def sign_in(context: BrowserContext, password: str) -> None:
 
 
 def find_paths(context: BrowserContext) -> dict[str, str]:
-    """Return the addresses that depend on the data: a todo with pictures, somebody busy, a finished export."""
+    """Return the addresses that depend on the data: a todo with pictures, somebody busy, a finished export.
+
+    Three todos that are done go to the trash, so that it is not empty.
+    """
     page = context.new_page()
+    page.goto("todos?show=done")
+    for _ in range(3):
+        page.get_by_role("button", name="Delete “").first.click()
+        page.get_by_role("button", name="Undo").wait_for()
     for address in ("todos?scope=all", "todos"):
         page.goto(address)
         page.get_by_role("button", name="Export").click()
