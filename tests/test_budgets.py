@@ -27,6 +27,7 @@ BUDGET = {
     "/todos?tag=home": 5,
     "/selection/export?all=1&q=number": 3,
     "/selection/export?id={todo}": 3,
+    "/selection/delete?all=1&q=number": 4,
     "/tags/lookup?q=h": 2,
     "/trash": 3,
     "/trash?scope=all": 3,

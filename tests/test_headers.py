@@ -170,7 +170,7 @@ class Inline(HTMLParser):
 
 ADMIN = [
     *("/admin/todos/list/", "/admin/todos/list/?_flt_0_title=x", "/admin/todos/show/{todo}"),
-    *("/admin/todos/edit/{todo}", "/admin/todos/add", "/admin/todos/assign?id={todo}", "/admin/jobs/list/"),
+    *("/admin/todos/edit/{todo}", "/admin/todos/add", "/admin/jobs/list/"),
     *("/admin/users/list/", "/admin/users/add", "/admin/roles/list/", "/admin/roles/add"),
     *("/admin/permissions/list/", "/admin/nowhere", "/swagger/v1"),
 ]

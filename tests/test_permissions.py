@@ -154,8 +154,6 @@ ANSWERS = {
     "TodoAdmin.action_post POST": CHANGES,
     "TodoAdmin.add GET": LOGIN + "200 200 403 200 200",
     "TodoAdmin.add POST": LOGIN + "403 302 403 302 302",
-    "TodoAdmin.assign_to GET": LOGIN + "404 200 403 200 200",
-    "TodoAdmin.assign_to POST": CHANGES,
     "TodoAdmin.delete POST": CHANGES,
     "TodoAdmin.edit GET": LOGIN + "404 200 403 200 200",
     "TodoAdmin.edit POST": CHANGES,
@@ -236,7 +234,7 @@ def make_world(cast):
         trashed, done = create_todo(cast.alice, "Deleted", deleted_at=utcnow()), create_todo(cast.alice, "Done")
         with transaction():
             step_id = undo.begin(cast.alice.id, "complete")
-            undo.remember(step_id, Todo.id == done.id)
+            undo.remember(step_id, "complete", Todo.id == done.id)
             done.complete = True
         db.session.execute(delete(Job))  # nobody may have many that wait
         facts: dict[str, Any] = {"sha256": str(row.id), "mapping": None}
@@ -290,7 +288,6 @@ def address(app: Any, endpoint: str, world: SimpleNamespace) -> str:
     chosen = {
         "SelectionPages.ask": world.todo,
         "SelectionPages.act": world.todo,
-        "TodoAdmin.assign_to": world.todo,
         "TrashAdmin.ask": world.trashed,
         "TrashPages.forever": world.trashed,
     }
@@ -331,7 +328,6 @@ def body(endpoint: str, world: SimpleNamespace) -> dict[str, Any]:
         "TodoApi.change": {"title": "Changed", "assignees": ["bob"]},
         "TodoAdmin.action_post": {"action": "delete_chosen", "rowid": todo.id},
         "TodoAdmin.add": {"title": "Added", "priority": 1, "owner": "alice"},
-        "TodoAdmin.assign_to": {"people": "bob"},
         "TodoAdmin.edit": edited | {"owner": "alice"},
         "TodoPages.add": {"title": "Added", "priority": 1},
         "TodoPages.chosen": {"action": "complete", "id": todo.id},

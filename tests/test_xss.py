@@ -47,7 +47,7 @@ URL_ATTRIBUTES = {"href", "src", "action", "formaction", "xlink:href", "data", "
 PAGES = [
     *("/todos", "/todos?scope=all", "/todos?show=done", "/todos/{todo}", "/users", "/users/{user}", "/profile"),
     *("/jobs", "/jobs?scope=all", "/jobs/{job}"),
-    *("/admin/todos/list/", "/admin/todos/show/{todo}", "/admin/todos/edit/{todo}", "/admin/todos/assign?id={todo}"),
+    *("/admin/todos/list/", "/admin/todos/show/{todo}", "/admin/todos/edit/{todo}", "/selection/assign?id={todo}"),
     *("/admin/users/list/", "/admin/users/show/{user}", "/admin/users/edit/{user}", "/admin/users/password/{user}"),
     *("/admin/users/add", "/admin/roles/list/", "/admin/roles/show/{role}", "/admin/roles/edit/{role}"),
     *("/admin/jobs/list/", "/admin/jobs/show/{job}"),

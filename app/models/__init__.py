@@ -17,7 +17,7 @@ from app.models.notifications import Notification
 from app.models.saved_filters import SavedFilter
 from app.models.tags import Tag, todo_tags
 from app.models.todos import Todo, todo_assignees
-from app.models.undo import UndoAssignee, UndoRow, UndoStep
+from app.models.undo import UndoAssignee, UndoRow, UndoStep, UndoTag
 
 __all__ = [
     "ApiKey",
@@ -42,6 +42,7 @@ __all__ = [
     "UndoAssignee",
     "UndoRow",
     "UndoStep",
+    "UndoTag",
     "User",
     "comment_mentions",
     "todo_assignees",

@@ -16,12 +16,16 @@ class UndoStep(Model):
     __table_args__ = (
         # steps that are too old, to be swept
         Index("ix_undo_steps_by_age", "created_at"),
+        # what takes a job's work back
+        Index("ix_undo_steps_by_job", "job_id"),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", ondelete="CASCADE"), nullable=False)
     action: Mapped[str] = mapped_column(String(16), nullable=False)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=utcnow)
+    # the job that does it in batches; without a foreign key, since SQLite cannot add one, and a step lives a day only
+    job_id: Mapped[int | None] = mapped_column(Integer)
 
 
 class UndoRow(Model):
@@ -56,3 +60,16 @@ class UndoAssignee(Model):
     step_id: Mapped[int] = mapped_column(Integer, primary_key=True)
     todo_id: Mapped[int] = mapped_column(Integer, primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", ondelete="CASCADE"), primary_key=True)
+
+
+class UndoTag(Model):
+    """A tag that a todo had before the action."""
+
+    __tablename__ = "undo_tags"
+    __table_args__ = (
+        ForeignKeyConstraint(["step_id", "todo_id"], ["undo_rows.step_id", "undo_rows.todo_id"], ondelete="CASCADE"),
+    )
+
+    step_id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    todo_id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    tag_id: Mapped[int] = mapped_column(ForeignKey("tags.id", ondelete="CASCADE"), primary_key=True)

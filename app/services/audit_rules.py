@@ -199,7 +199,9 @@ EXEMPT = {
     "ab_permission_view": "comes from the code",
     "ab_register_user": "not used: registration adds users at once",
     "ab_api_key": "not used",
-    **dict.fromkeys(("undo_steps", "undo_rows", "undo_assignees"), "copies of a day, to take an action back"),
+    **dict.fromkeys(
+        ("undo_steps", "undo_rows", "undo_assignees", "undo_tags"), "copies of a day, to take an action back"
+    ),
     "calendar_feeds": "a secret address, for reading only",
     "idempotency_keys": "answers of a day, for programs that ask again",
     "comment_mentions": "follow from the text of comments",

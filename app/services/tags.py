@@ -104,12 +104,22 @@ def put(viewer: User, todo: Todo, names: Sequence[str]) -> None:
     wanted = {tag_key(name): name for name in split(",".join(names))}
     if set(wanted) == {tag.key for tag in todo.tags}:
         return
-    check_new(viewer, list(wanted.values()))
     with db.session.no_autoflush:
-        if set(wanted) - {tag.key for tag in known(wanted.values())}:
-            _lock()
-        found = _held(wanted)
-        todo.tags = found + [Tag(name=wanted[key]) for key in sorted(set(wanted) - {tag.key for tag in found})]
+        todo.tags = held(viewer, list(wanted.values()))
+
+
+def held(viewer: User, names: Sequence[str]) -> list[Tag]:
+    """Return tags that nobody deletes or merges until the present transaction ends; new ones are made.
+
+    Raises:
+        Denied: see `check_new`.
+    """
+    wanted = {tag_key(name): name for name in names}
+    check_new(viewer, list(wanted.values()))
+    if set(wanted) - {tag.key for tag in known(wanted.values())}:
+        _lock()
+    found = _held(wanted)
+    return found + [Tag(name=wanted[key]) for key in sorted(set(wanted) - {tag.key for tag in found})]
 
 
 def made(names: Iterable[str]) -> dict[str, int]:

@@ -145,34 +145,36 @@ def set_complete(viewer: User, ids: Chosen, complete: bool, step_id: int | None 
     """
     mine = and_(changeable_by(viewer), Todo.complete.is_not(complete))
     values = {"complete": complete, "completed_at": utcnow() if complete else None}
-    return _change(viewer, "complete" if complete else "reopen", ids, mine, step_id, **values)
+    return change(viewer, "complete" if complete else "reopen", ids, mine, step_id, **values)
 
 
 def delete_todos(viewer: User, ids: Chosen, step_id: int | None = None) -> Outcome:
     """Move those todos to the trash that the viewer may delete."""
     mine = and_(Todo.deleted_at.is_(None), deletable_by(viewer))
-    return _change(viewer, "delete", ids, mine, step_id, deleted_at=utcnow(), deleted_by_id=viewer.id)
+    return change(viewer, "delete", ids, mine, step_id, deleted_at=utcnow(), deleted_by_id=viewer.id)
 
 
 def restore(viewer: User, ids: Chosen, step_id: int | None = None) -> Outcome:
     """Take those todos back from the trash that the viewer may delete."""
     mine = and_(Todo.deleted_at.is_not(None), deletable_by(viewer))
-    return _change(viewer, "restore", ids, mine, step_id, deleted_at=None, deleted_by_id=None)
+    return change(viewer, "restore", ids, mine, step_id, deleted_at=None, deleted_by_id=None)
 
 
 def assign(viewer: User, ids: Chosen, people: Sequence[User], step_id: int | None = None) -> Outcome:
     """Make these people the assignees of those todos that the viewer may share."""
     mine = and_(Todo.deleted_at.is_(None), deletable_by(viewer))
     with transaction() as session:
-        outcome = _change(viewer, "assign", ids, mine, step_id)
+        outcome = change(viewer, "assign", ids, mine, step_id)
         which = todo_assignees.c.todo_id.in_(outcome.ids)
         before = {tuple(row) for row in session.execute(select(todo_assignees).where(which))}
         session.execute(delete(todo_assignees).where(which))
         after = [(todo_id, person.id) for todo_id in outcome.ids for person in people]
         if after:
             session.execute(insert(todo_assignees), [{"todo_id": row[0], "user_id": row[1]} for row in after])
-        new = [{"todo_id": row[0], "user_id": row[1]} for row in after if row not in before and row[1] != viewer.id]
-        notifications.add([{"kind": "assigned", "actor": viewer.get_full_name(), **row} for row in new])
+        new = {row[1] if step_id else row: row for row in after if row not in before and row[1] != viewer.id}
+        # a larger action tells each person once
+        about = {"kind": "assigned", "actor": viewer.get_full_name(), "key": f"assigned:{step_id}" if step_id else None}
+        notifications.add([about | {"todo_id": row[0], "user_id": row[1]} for row in new.values()])
     return outcome
 
 
@@ -181,13 +183,13 @@ def _tell_assigned(viewer: User, todo_id: int, people: Iterable[User]) -> None:
     notifications.tell([person.id for person in people], "assigned", by=viewer, todo_id=todo_id)
 
 
-def _change(
+def change(
     viewer: User, action: str, ids: Chosen, mine: ColumnElement[bool], step_id: int | None, **values: Any
 ) -> Outcome:
-    """Update todos as one statement, and remember what they were."""
+    """Update those of the todos that are `mine` as one statement, and remember what they were."""
     with transaction() as session:
         step = step_id or undo.begin(viewer.id, action)
-        changed = undo.remember(step, and_(_as_seen(ids), mine))
+        changed = undo.remember(step, action, and_(_as_seen(ids), mine))
         new = {"version": Todo.version + 1, "updated_at": utcnow(), **values}
         statement = update(Todo).where(Todo.id.in_(changed)).values(new)
         session.execute(statement.execution_options(synchronize_session=False))

@@ -4,7 +4,7 @@ Everything is set-based, so that it costs the same statements for three rows and
 changes many todos, here or in the batches of a job, does within the transaction of each change:
 
     step_id = undo.begin(owner_id, "assign")  # once; a job gets it as an argument, so that all its batches share it
-    ids = undo.remember(step_id, which)  # locks the rows and keeps what they were
+    ids = undo.remember(step_id, "assign", which)  # locks the rows and keeps what they were
     session.execute(update(Todo).where(Todo.id.in_(ids)).values(version=Todo.version + 1, ...))
 
 `todos.set_complete` and its kin do this already and take the `step_id` of a step that has begun.
@@ -15,19 +15,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, delete, insert, literal, select, update
+from sqlalchemy import ColumnElement, Table, delete, func, insert, literal, select, update
 
 from app.db import UtcDateTime, transaction, utcnow
 from app.errors import NotFound
 from app.extensions import db
+from app.models.tags import todo_tags
 from app.models.todos import Todo, todo_assignees
-from app.models.undo import UndoAssignee, UndoRow, UndoStep
+from app.models.undo import UndoAssignee, UndoRow, UndoStep, UndoTag
 from app.models.users import User
 from app.services.todos_rules import changeable_by, deletable_by
 
 KEPT = timedelta(days=1)
 BATCH = 500  # todos that one statement takes back
-# what an action may change of a todo, besides its assignees
+# what an action may change of a todo, besides its assignees and tags
 COLUMNS = ("owner_id", "priority", "due_on", "complete", "completed_at", "deleted_at", "deleted_by_id")
 # action -> the todos of which somebody may take it back
 RIGHTS: dict[str, Callable[[User], ColumnElement[bool]]] = {
@@ -37,6 +38,14 @@ RIGHTS: dict[str, Callable[[User], ColumnElement[bool]]] = {
     "restore": deletable_by,
     "assign": deletable_by,
     "import": deletable_by,
+    "tag": changeable_by,
+    "priority": changeable_by,
+    "due": changeable_by,
+}
+# action -> what is kept besides, of which table, and its column
+LINKS: dict[str, tuple[Any, Table, str]] = {
+    "assign": (UndoAssignee, todo_assignees, "user_id"),
+    "tag": (UndoTag, todo_tags, "tag_id"),
 }
 
 
@@ -49,16 +58,22 @@ class Undone:
     left: list[str]  # titles of those that somebody changed since; they stay as they are
 
 
-def begin(user_id: int, action: str) -> int:
-    """Begin a step that this user may undo, within the present transaction, and return its id."""
-    step = UndoStep(user_id=user_id, action=action)
+def begin(user_id: int, action: str, job_id: int | None = None) -> int:
+    """Begin a step that this user may undo, within the present transaction, and return its id.
+
+    Args:
+        user_id: who does it.
+        action: one of `RIGHTS`.
+        job_id: the job that does it, if there is one.
+    """
+    step = UndoStep(user_id=user_id, action=action, job_id=job_id)
     with transaction() as session:
         session.add(step)
         session.flush()
         return step.id
 
 
-def remember(step_id: int, which: ColumnElement[bool]) -> list[int]:
+def remember(step_id: int, action: str, which: ColumnElement[bool]) -> list[int]:
     """Keep the selected todos as they are, locked until the present transaction ends, and return their ids."""
     session = db.session
     values = (literal(step_id), Todo.id, Todo.version + 1, *(getattr(Todo, name) for name in COLUMNS))
@@ -66,9 +81,10 @@ def remember(step_id: int, which: ColumnElement[bool]) -> list[int]:
     table = _table(UndoRow)
     kept = insert(table).from_select(["step_id", "todo_id", "version", *COLUMNS], rows).returning(table.c.todo_id)
     ids = sorted(session.scalars(kept))
-    people = select(literal(step_id), todo_assignees.c.todo_id, todo_assignees.c.user_id)
-    people = people.where(todo_assignees.c.todo_id.in_(ids))
-    session.execute(insert(_table(UndoAssignee)).from_select(["step_id", "todo_id", "user_id"], people))
+    if action in LINKS:
+        model, links, column = LINKS[action]
+        present = select(literal(step_id), links.c.todo_id, links.c[column]).where(links.c.todo_id.in_(ids))
+        session.execute(insert(_table(model)).from_select(["step_id", "todo_id", column], present))
     return ids
 
 
@@ -92,38 +108,77 @@ def forget(step_id: int) -> None:
         session.execute(delete(UndoStep).where(UndoStep.id == step_id))
 
 
-def take_back(viewer: User, step_id: int) -> Undone:
-    """Make each todo of a step what it was, unless somebody changed it since.
+def size(step_id: int) -> int:
+    """Return how many todos a step can still take back."""
+    return int(db.session.scalar(select(func.count()).where(UndoRow.step_id == step_id)) or 0)
+
+
+def of_job(viewer: User, job_id: int) -> int | None:
+    """Return the step that takes a job's work back, unless there is nothing to take back any more."""
+    kept = select(UndoRow.todo_id).where(UndoRow.step_id == UndoStep.id).exists()
+    mine = (UndoStep.job_id == job_id, UndoStep.user_id == viewer.id, UndoStep.created_at > utcnow() - KEPT)
+    return db.session.scalar(select(UndoStep.id).where(*mine, kept).order_by(UndoStep.id.desc()).limit(1))
+
+
+def action_of(viewer: User, step_id: int) -> str:
+    """Return what a step takes back.
 
     Raises:
         NotFound: when it is somebody else's step, was taken back already, or is more than a day old.
     """
     mine = (UndoStep.id == step_id, UndoStep.user_id == viewer.id, UndoStep.created_at > utcnow() - KEPT)
+    action = db.session.scalar(select(UndoStep.action).where(*mine))
+    if action is None:
+        raise NotFound("There is nothing to undo here: it was undone already, or is more than a day old.")
+    return action
+
+
+def todo_ids(step_id: int) -> list[int]:
+    """Return the todos that a step can still take back, in order."""
+    return list(db.session.scalars(select(UndoRow.todo_id).where(UndoRow.step_id == step_id).order_by(UndoRow.todo_id)))
+
+
+def take_back(viewer: User, step_id: int) -> Undone:
+    """Make each todo of a step what it was, unless somebody changed it since.
+
+    Raises:
+        NotFound: see `action_of`.
+    """
     with transaction() as session:
-        action = session.scalar(select(UndoStep.action).where(*mine))
-        if action is None:
-            raise NotFound("There is nothing to undo here: it was undone already, or is more than a day old.")
-        ids = list(session.scalars(select(UndoRow.todo_id).where(UndoRow.step_id == step_id).order_by(UndoRow.todo_id)))
+        action, ids = action_of(viewer, step_id), todo_ids(step_id)
         done: set[int] = set()
         for start in range(0, len(ids), BATCH):
-            done.update(_take_back(session, step_id, ids[start : start + BATCH], RIGHTS[action](viewer)))
+            done.update(_take_back(viewer, action, step_id, ids[start : start + BATCH]))
         left = [todo_id for todo_id in ids if todo_id not in done][:BATCH]
         titles = list(session.scalars(select(Todo.title).where(Todo.id.in_(left), RIGHTS[action](viewer))))
         forget(step_id)
     return Undone(action, len(done), titles)
 
 
-def _take_back(session: Any, step_id: int, ids: list[int], may: ColumnElement[bool]) -> list[int]:
-    """Give these todos their former values and assignees; return the ids of those that nobody changed since."""
+def take_back_some(viewer: User, step_id: int, ids: list[int]) -> int:
+    """Do the same with some todos of a step, within the present transaction, and return how many there were.
+
+    Raises:
+        NotFound: see `action_of`.
+    """
+    done = _take_back(viewer, action_of(viewer, step_id), step_id, ids)
+    db.session.execute(delete(_table(UndoRow)).where(UndoRow.step_id == step_id, UndoRow.todo_id.in_(ids)))
+    return len(done)
+
+
+def _take_back(viewer: User, action: str, step_id: int, ids: list[int]) -> list[int]:
+    """Give these todos their former values, assignees or tags; return the ids of those that nobody changed since."""
+    session, may = db.session, RIGHTS[action](viewer)
     unchanged = (UndoRow.step_id == step_id, UndoRow.todo_id == Todo.id, UndoRow.version == Todo.version)
     before = {name: getattr(UndoRow, name) for name in COLUMNS}
     values = before | {"version": Todo.version + 1, "updated_at": utcnow()}
     statement = update(Todo).where(Todo.id.in_(ids), *unchanged, may).values(values).returning(Todo.id)
     done = list(session.scalars(statement.execution_options(synchronize_session=False)))
-    session.execute(delete(todo_assignees).where(todo_assignees.c.todo_id.in_(done)))
-    former = select(UndoAssignee.todo_id, UndoAssignee.user_id)
-    former = former.where(UndoAssignee.step_id == step_id, UndoAssignee.todo_id.in_(done))
-    session.execute(insert(todo_assignees).from_select(["todo_id", "user_id"], former))
+    if action in LINKS:
+        model, links, column = LINKS[action]
+        session.execute(delete(links).where(links.c.todo_id.in_(done)))
+        former = select(model.todo_id, getattr(model, column)).where(model.step_id == step_id, model.todo_id.in_(done))
+        session.execute(insert(links).from_select(["todo_id", column], former))
     return done
 
 

@@ -3,18 +3,70 @@
 from typing import Any
 
 from app.errors import NotFound
-from app.services import exports, todos_selection
+from app.models.users import User
+from app.services import exports, todos_changes, todos_selection, undo
 from app.services.exports_formats import FORMATS
-from app.tasks.declare import Run, job
+from app.services.todos_changes import CHANGES
+from app.tasks.declare import Part, Run, Spec, job
+
+PART = 500  # todos
+
+
+def _starter(run: Run) -> User:
+    """Return who started the job.
+
+    Raises:
+        NotFound: when they are gone.
+    """
+    if run.owner is None:
+        raise NotFound("The person who asked for this is gone.")
+    return run.owner
 
 
 @job("todos.export", title="Export todos", permission=("can_export", "Todo"), time_limit=1800)
 def export_todos(run: Run, selection: dict[str, Any], kind: str = "csv") -> dict[str, Any]:
     """Write the selected todos, as far as the starter may see them then, to a file kept with the job."""
-    if run.owner is None:
-        raise NotFound("The person who asked for this export is gone.")
-    ids = todos_selection.ids(run.owner, todos_selection.of(selection))
+    viewer = _starter(run)
+    ids = todos_selection.ids(viewer, todos_selection.of(selection))
     with FORMATS[kind]() as file:
-        for batch in run.batches(ids, size=500, resume=False):
-            file.write(exports.rows(run.owner, batch))
-        return {"todos": file.count, "attachment_id": file.keep(run.job_id, run.owner.id)}
+        for batch in run.batches(ids, size=PART, resume=False):
+            file.write(exports.rows(viewer, batch))
+        return {"todos": file.count, "attachment_id": file.keep(run.job_id, viewer.id)}
+
+
+def _change_job(name: str) -> Spec:
+    """Declare the job that does a change to a selection."""
+
+    def plan(run: Run, selection: dict[str, Any], value: Any = None) -> list[Part]:
+        """Find what matches now; the parts leave alone what somebody else changes until they come to it."""
+        viewer = _starter(run)
+        rows = todos_selection.versions(viewer, todos_selection.of(selection))
+        step_id = undo.begin(viewer.id, name, run.job_id)
+        pieces = [rows[start : start + PART] for start in range(0, len(rows), PART)]
+        return [Part({"rows": piece, "step_id": step_id}, rows=len(piece)) for piece in pieces]
+
+    def work(run: Run, selection: dict[str, Any], rows: Any, step_id: int, value: Any = None) -> dict[str, Any]:
+        """Change some hundred todos."""
+        return todos_changes.in_part(_starter(run), name, dict(rows), value, step_id)
+
+    change = CHANGES[name]
+    facts = {"title": f"{change.title} todos", "permission": change.permission}
+    return job(f"todos.{name}", queue="bulk", plan=plan, **facts)(work)
+
+
+CHANGE_JOBS = {name: _change_job(name) for name in CHANGES}
+
+
+def plan_undo(run: Run, step_id: int) -> list[Part]:
+    """Find what a step changed."""
+    undo.action_of(_starter(run), step_id)
+    ids = undo.todo_ids(step_id)
+    pieces = [ids[start : start + PART] for start in range(0, len(ids), PART)]
+    return [Part({"ids": piece}, rows=len(piece)) for piece in pieces]
+
+
+@job("todos.undo", title="Undo a change of todos", permission=("can_list", "Todo"), queue="bulk", plan=plan_undo)
+def undo_todos(run: Run, step_id: int, ids: list[int]) -> dict[str, Any]:
+    """Make some hundred todos what they were, unless somebody changed them since."""
+    changed = undo.take_back_some(_starter(run), step_id, ids)
+    return {"changed": changed, "stale": len(ids) - changed}

@@ -40,6 +40,7 @@ class RowView(History, Editing):
     search_hint = ""
     beside: tuple[tuple[str, str, str], ...] = ()  # links beside the list: label, endpoint, permission
     presets: dict[str, str] = {}  # value of ?show= -> what the link to it says
+    about_all: dict[str, str] = {}  # action -> what `SelectionPages` calls it when it is about all that match
     filter_choices: dict[str, list[SelectChoice]] = {}  # column -> what its filter offers instead of free text
 
     def render_template(self, template: str, **values: Any) -> str:
@@ -58,6 +59,14 @@ class RowView(History, Editing):
     def is_fixed(self, name: str) -> bool:
         """Tell whether the row by this name is there to look at only."""
         return False
+
+    def asking_about_all(self, action: str) -> str | None:
+        """Return the address of the page that asks before an action is done to all that the list shows, if any."""
+        if action not in self.about_all:
+            return None
+        columns = {name: value for name, value in request.args.items() if arguments.FILTER.fullmatch(name)}
+        wanted = {"scope": "all", "show": request.args.get("show") or "any", "q": request.args.get("q") or None}
+        return url_for("SelectionPages.ask", action=self.about_all[action], all=1, **wanted, **columns)  # type: ignore[arg-type]
 
     def actions_on(self, item: Any) -> list[Any]:
         """Return the actions that make sense for one row, for its show page."""
@@ -156,6 +165,8 @@ class RowView(History, Editing):
             raise NotFound("There is no such action.")
         if not self.may(self.get_action_permission_name(name)):
             raise Denied("Your role does not let you do this.")
+        if "all" in request.form and (address := self.asking_about_all(name)):
+            return redirect(address)
         if not texts:
             flash("Choose at least one row first.", "warning")
             return self.to_list()

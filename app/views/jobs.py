@@ -17,6 +17,7 @@ from app.services import jobs, jobs_report, jobs_slots, jobs_workers
 from app.tasks import schedule
 from app.tasks.declare import REGISTRY
 from app.tasks.runner import again, again_all
+from app.views import jobs_results
 from app.views.base import RowView
 from app.views.pages import Page, has_access, notice
 from app.views.rows import Rows, Visible, is_id
@@ -59,7 +60,7 @@ class JobPages(Page):
         self.update_redirect()
         job = jobs.get(viewer(), job_id)
         silence = jobs_workers.silence() if job.status == "queued" else None
-        return self.page("job", job=job, silence=silence, never=timedelta.max)
+        return self.page("job", job=job, silence=silence, never=timedelta.max, **jobs_results.about(job))
 
     @expose("/<id:job_id>/state")
     @has_access

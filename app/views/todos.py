@@ -23,8 +23,9 @@ from app.views.forms import NewTodoForm, TodoForm
 from app.views.pages import Page, has_access, notice, tell, wants_json
 from app.views.rows import parse_chosen
 
-# action of the chosen todos -> the right it needs
-CHOSEN = {"complete": "can_edit", "reopen": "can_edit", "delete": "can_delete", "export": "can_export"}
+# action of the chosen todos -> the right it needs; the first ones are done at once
+CHOSEN = {"complete": "can_edit", "reopen": "can_edit", "delete": "can_delete"}
+ASKING = {"export": "can_export", "assign": "can_share", **dict.fromkeys(("tag", "priority", "due"), "can_edit")}
 
 
 def wanted() -> Filter:
@@ -175,18 +176,19 @@ class TodoPages(Page):
     @has_access
     @permission_name("list")
     def chosen(self) -> ResponseReturnValue:
-        """Do something with the chosen todos, or ask how to export them."""
-        action = request.form.get("action", "")
-        if action not in CHOSEN:
+        """Do something with the chosen todos; what needs to be known first, or is about all, is asked on a page."""
+        action, texts = request.form.get("action", ""), request.form.getlist("id")
+        right = (CHOSEN | ASKING).get(action)
+        if right is None:
             raise NotFound("There is no such action.")
-        if not self.may(CHOSEN[action]):
+        if not self.may(right):
             raise Denied("Your role does not let you do this.")
-        texts = request.form.getlist("id")
-        if action == "export":
-            which = {"id": texts} if texts else {"all": 1, **state(wanted())}
-            return redirect(url_for("SelectionPages.ask", action=action, **which))
+        if "all" in request.form or (action == "export" and not texts):
+            return redirect(url_for("SelectionPages.ask", action=action, all=1, **state(wanted())))
         if not texts:
             return self.nothing_chosen()
+        if action in ASKING:
+            return redirect(url_for("SelectionPages.ask", action=action, id=texts))
         ids = parse_chosen(texts)
         todos.chosen(viewer(), ids)
         if action == "delete":

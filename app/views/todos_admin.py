@@ -2,12 +2,9 @@
 
 from typing import Any
 
-from flask import redirect, request, url_for
+from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
-from flask_appbuilder import expose
 from flask_appbuilder.actions import action
-from flask_appbuilder.security.decorators import has_access, permission_name
-from flask_wtf import FlaskForm
 from sqlalchemy import and_, true
 from sqlalchemy.orm import joinedload, selectinload
 from wtforms import BooleanField, DateField, SelectField, TextAreaField
@@ -24,7 +21,7 @@ from app.views.attachments import draw
 from app.views.base import RowView
 from app.views.forms import NOTES, PRIORITY_CHOICES, VersionField, text_field, unix_lines
 from app.views.pages import tell
-from app.views.rows import Rows, Visible, parse_chosen
+from app.views.rows import Rows, Visible
 from app.views.tags import tag_labels
 from app.views.widgets import PeopleField, TagsField, UploadField
 
@@ -56,12 +53,6 @@ def extra_fields() -> dict[str, Any]:
     }
 
 
-class AssignForm(FlaskForm):
-    """Who the chosen todos go to."""
-
-    people = PeopleField("Assign to", ui="admin")
-
-
 class TodoAdmin(RowView):
     """The generated screens of todos; every change goes through the service that the end-user pages use."""
 
@@ -76,8 +67,12 @@ class TodoAdmin(RowView):
     class_permission_name = "Todo"
     method_permission_name = {
         **{name: name for name in ("list", "show", "add", "edit", "delete")},
-        **{"complete": "edit", "reopen": "edit", "assign": "share", "assign_to": "share"},
+        **{"complete": "edit", "reopen": "edit", "tag": "edit", "priority": "edit", "due": "edit", "assign": "share"},
         **{"delete_chosen": "delete", "export": "export"},
+    }
+    about_all = {
+        **{name: name for name in ("complete", "reopen", "assign", "tag", "priority", "due", "export")},
+        **{"delete_chosen": "delete"},
     }
     base_filters = [["id", Visible, visible_to]]
     list_title, add_title, edit_title, show_title = "Todos", "New todo", "Edit todo", "Todo"
@@ -170,29 +165,34 @@ class TodoAdmin(RowView):
     @action("assign", "Assign to …", icon="fa-user-plus")
     def assign(self, items: list[Todo]) -> ResponseReturnValue:
         """Ask whom to assign the chosen todos to."""
-        return redirect(url_for(".assign_to", id=[self.reference(item) for item in items]))
+        return self.asking("assign", items)
+
+    @action("tag", "Tag …", icon="fa-tag")
+    def tag(self, items: list[Todo]) -> ResponseReturnValue:
+        """Ask which tags come and go."""
+        return self.asking("tag", items)
+
+    @action("priority", "Priority …", icon="fa-flag")
+    def priority(self, items: list[Todo]) -> ResponseReturnValue:
+        """Ask for the priority of the chosen todos."""
+        return self.asking("priority", items)
+
+    @action("due", "Due date …", icon="fa-calendar")
+    def due(self, items: list[Todo]) -> ResponseReturnValue:
+        """Ask for the due date of the chosen todos."""
+        return self.asking("due", items)
 
     @action("export", "Export …", icon="fa-download")
     def export(self, items: list[Todo]) -> ResponseReturnValue:
         """Ask how to export the chosen todos."""
-        return redirect(url_for("SelectionPages.ask", action="export", id=[self.reference(item) for item in items]))
+        return self.asking("export", items)
+
+    def asking(self, action: str, items: list[Todo]) -> ResponseReturnValue:
+        """Go to the page that asks what has to be known about an action."""
+        return redirect(url_for("SelectionPages.ask", action=action, id=[self.reference(item) for item in items]))
 
     @action("delete_chosen", "Delete", "Move to the trash?", icon="fa-trash")
     def delete_chosen(self, items: list[Todo]) -> ResponseReturnValue:
         """Move the chosen todos to the trash and offer to undo it."""
         tell(todos.delete_todos(viewer(), self.ids(items)), "deleted")
         return self.to_list()
-
-    @expose("/assign", methods=["GET", "POST"])
-    @has_access
-    @permission_name("share")
-    def assign_to(self) -> ResponseReturnValue:
-        """Assign todos to people."""
-        ids = parse_chosen(request.args.getlist("id"))
-        chosen = todos.chosen(viewer(), ids)
-        form = AssignForm()
-        if form.validate_on_submit():
-            tell(todos.assign(viewer(), ids, form.people.data), "assigned")
-            return self.to_list()
-        status = 400 if form.is_submitted() else 200
-        return self.render_template("admin/assign.html", todos=chosen, form=form), status

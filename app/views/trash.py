@@ -1,6 +1,7 @@
 """The trash for end users, and Undo."""
 
 from datetime import timedelta
+from typing import Any
 
 from flask import current_app, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -11,9 +12,12 @@ from app.errors import NotFound
 from app.security import safe_target, viewer
 from app.services import todos, trash, undo, users
 from app.services.permissions import can
+from app.tasks.runner import submit
+from app.tasks.todos import undo_todos
 from app.views.pages import Page, counted, has_access, notice, tell, titles
 from app.views.rows import parse_ids
 
+AT_ONCE = 1000  # todos that are taken back while somebody waits
 UNDONE = {
     "complete": "reopened",
     "reopen": "completed again",
@@ -21,6 +25,9 @@ UNDONE = {
     "restore": "put back into the trash",
     "assign": "assigned as before",
     "import": "moved to the trash",
+    "tag": "tagged as before",
+    "priority": "given their former priority",
+    "due": "given their former due date",
 }
 
 
@@ -34,7 +41,10 @@ class UndoPages(Page):
     @has_access
     @permission_name("list")
     def take_back(self, step_id: int) -> ResponseReturnValue:
-        """Undo an action on exactly the todos that it changed; those that somebody changed since stay."""
+        """Undo an action on exactly the todos that it changed, those of many by a job; what was changed since stays."""
+        if undo.size(step_id) > AT_ONCE:
+            undo.action_of(viewer(), step_id)
+            return redirect(url_for("JobPages.show", job_id=submit(viewer(), undo_todos, step_id=step_id).id))
         done = undo.take_back(viewer(), step_id)
         if done.count:
             notice(counted(done.count, UNDONE[done.action]))
@@ -71,10 +81,14 @@ class TrashPages(Page):
     @permission_name("restore")
     def chosen(self) -> ResponseReturnValue:
         """Restore the chosen todos, or ask before they are deleted for ever."""
+        action = request.form.get("action")
+        if "all" in request.form and action == "restore":
+            kept: dict[str, Any] = {name: request.args.get(name) for name in ("scope", "q")}
+            return redirect(url_for("SelectionPages.ask", action="restore", all=1, **kept))
         if not request.form.getlist("id"):
             return self.nothing_chosen()
         ids = parse_ids(request.form.getlist("id"))
-        if request.form.get("action") == "forever":
+        if action == "forever":
             return redirect(url_for(".forever", id=ids))
         back = todos.restore(viewer(), ids)
         if not back.ids:

@@ -28,6 +28,7 @@ class TrashAdmin(RowView):
     method_permission_name = {
         **{"list": "list", "show": "show", "restore": "restore", "forever": "purge", "ask": "purge"},
     }
+    about_all = {"restore": "restore"}
     base_filters = [["id", Visible, trash.restorable_by]]
     base_order = ("deleted_at", "desc")
     list_title, show_title = "Trash", "Deleted todo"

@@ -27,13 +27,13 @@ for (const all of document.querySelectorAll("[data-choose-all]")) {
   });
 }
 
-// an account menu closes when one clicks elsewhere or presses Escape
+// a menu closes when one clicks elsewhere or presses Escape
 document.addEventListener("click", (event) => {
-  for (const menu of document.querySelectorAll(".topbar-user[open]")) if (!menu.contains(event.target)) menu.open = false;
+  for (const menu of document.querySelectorAll(".topbar-user[open], .menu-more[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
-  for (const menu of document.querySelectorAll(".topbar-user[open]")) { menu.open = false; menu.querySelector("summary").focus(); }
+  for (const menu of document.querySelectorAll(".topbar-user[open], .menu-more[open]")) { menu.open = false; menu.querySelector("summary").focus(); }
 });
 
 // who edits their own text of a stale form means to keep it

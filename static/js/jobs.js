@@ -16,7 +16,7 @@ async function look() {
     if (job.total) {
       progress.max = job.total;
       progress.value = job.done;
-      box.querySelector("[data-job-count]").textContent = `${job.done} of ${job.total}`;
+      box.querySelector("[data-job-count]").textContent = `${job.done.toLocaleString("en")} of ${job.total.toLocaleString("en")}`;
     }
   } catch {
     wait = 5000;

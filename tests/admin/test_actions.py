@@ -23,6 +23,9 @@ MAY = {
     ("TodoAdmin", "complete"): "alice max ada",
     ("TodoAdmin", "reopen"): "alice max ada",
     ("TodoAdmin", "assign"): "alice max ada",
+    ("TodoAdmin", "tag"): "alice max ada",
+    ("TodoAdmin", "priority"): "alice max ada",
+    ("TodoAdmin", "due"): "alice max ada",
     ("TodoAdmin", "export"): "alice vera max ada",
     ("TodoAdmin", "delete_chosen"): "alice max ada",
     ("TrashAdmin", "restore"): "alice max ada",
@@ -187,7 +190,7 @@ def test_assignee_completes_but_cannot_delete_or_share(login, cast):
     db.session.refresh(todo)
     assert todo.complete
     run(client, "TodoAdmin", "delete_chosen", [todo.id])
-    client.send(f"/admin/todos/assign?id={todo.id}", {"people": "charlie"})
+    client.send(f"/selection/assign?id={todo.id}", {"people": "charlie"})
     db.session.refresh(todo)
     assert todo.deleted_at is None
     assert [user.username for user in todo.assignees] == ["bob"]
@@ -196,14 +199,14 @@ def test_assignee_completes_but_cannot_delete_or_share(login, cast):
 def test_assign_page_refuses_damaged_choices(login):
     client = login("ada")
     for ids in ("", "?id=x", "?id=-1", "?id=99999999", f"?id={2**31}", "?id=" + "9" * 5000, "?id=1&id=99999999"):
-        assert client.get(f"/admin/todos/assign{ids}").status_code in (400, 404)
-        assert client.send(f"/admin/todos/assign{ids}", {"people": "alice"}).status_code in (400, 404)
+        assert client.get(f"/selection/assign{ids}").status_code in (400, 404)
+        assert client.send(f"/selection/assign{ids}", {"people": "alice"}).status_code in (400, 404)
 
 
 def test_assign_page_takes_ids_from_its_address_only(login, cast):
     mine, theirs = create_todo(cast.alice), create_todo(cast.bob)
     data = {"people": "alice", "id": theirs.id, "rowid": theirs.id}
-    login("alice").send(f"/admin/todos/assign?id={mine.id}", data)
+    login("alice").send(f"/selection/assign?id={mine.id}", data)
     db.session.refresh(theirs)
     assert theirs.assignees == []
 

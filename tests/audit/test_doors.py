@@ -26,7 +26,7 @@ DOORS = {
     "chosen": ("/todos/chosen", {"action": "complete", "id": "{todo}"}),
     "action of the list": ("/admin/todos/action_post", {"action": "complete", "rowid": "{todo}"}),
     "action of the row": ("/admin/todos/action/complete/{todo}", {}),
-    "assigning": ("/admin/todos/assign?id={todo}", {"people": "bob"}),
+    "assigning": ("/selection/assign?id={todo}", {"people": "bob"}),
     "deletion": ("/todos/{todo}/delete", {}),
     "generated deletion": ("/admin/todos/delete/{todo}", {}),
 }

@@ -35,7 +35,7 @@ ADMIN_PAGES = (
     "admin/todos/add",
     "admin/todos/edit/{todo}",
     "admin/todos/show/{todo}",
-    "admin/todos/assign?id={todo}&id={shared}",
+    "selection/assign?id={todo}&id={shared}",
     "admin/tags/list/",
     "admin/tags/edit/{tag}",
     "admin/tags/merge?id={tag}&id={other}",

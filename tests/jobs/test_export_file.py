@@ -143,7 +143,7 @@ def test_export_of_a_search_takes_what_was_found(login, cast):
 def test_export_of_an_empty_list_is_refused_with_a_sentence(login):
     answer = login("alice").send("/selection/export?all=1", {"kind": "csv"})
     assert answer.status_code == 400
-    assert "nothing to export" in answer.text
+    assert "Nothing matches any more" in answer.text
     assert db.session.query(Job).count() == 0
 
 

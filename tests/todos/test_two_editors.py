@@ -277,7 +277,7 @@ CHOSEN = {
     "delete": ("/todos/chosen", {"action": "delete"}, "deleted"),
     "complete in the admin": ("/admin/todos/action_post", {"action": "complete"}, "completed"),
     "delete in the admin": ("/admin/todos/action_post", {"action": "delete_chosen"}, "deleted"),
-    "assign in the admin": ("/admin/todos/assign?id={0}&id={1}", {"people": "charlie"}, "assigned"),
+    "assign in the admin": ("/selection/assign?id={0}&id={1}", {"people": "charlie"}, "assigned"),
 }
 
 

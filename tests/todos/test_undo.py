@@ -32,7 +32,7 @@ ACTIONS = {
     "complete": ("/todos/chosen", {"action": "complete"}, "reopened"),
     "reopen": ("/todos/chosen", {"action": "reopen"}, "completed again"),
     "delete": ("/todos/chosen", {"action": "delete"}, "restored"),
-    "assign": ("/admin/todos/assign?id={0}&id={1}", {"people": "charlie"}, "assigned as before"),
+    "assign": ("/selection/assign?id={0}&id={1}", {"people": "charlie"}, "assigned as before"),
     "restore": ("/trash", {"action": "restore"}, "put back into the trash"),
 }
 

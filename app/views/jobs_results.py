@@ -1,0 +1,41 @@
+"""What a job was about and what came of it, in words and links, for its page."""
+
+from typing import Any
+
+from app.models.jobs import Job
+from app.security import viewer
+from app.services import jobs_parts, todos_selection, undo
+from app.services.todos_changes import CHANGES
+from app.tasks.declare import add_up
+from app.tasks.todos import CHANGE_JOBS, undo_todos
+from app.views.pages import counted
+from app.views.selections import described, list_of
+
+DONE = {spec.name: CHANGES[name].done for name, spec in CHANGE_JOBS.items()} | {undo_todos.name: "made what they were"}
+LEFT_ALONE = {
+    "stale": "somebody changed them meanwhile",
+    "same": "there was nothing to change",
+    "forbidden": "gone, or not yours to change",
+}
+
+
+def about(job: Job) -> dict[str, Any]:
+    """Return what is particular to a job that works on a selection: which, what became of it, how to undo it."""
+    found: dict[str, Any] = {"sentences": [], "selection": None, "step_id": None}
+    facts = job.args.get("selection") or {}
+    if "wanted" in facts and job.parent_id is None:
+        selection = todos_selection.of(facts)
+        found["selection"] = (described(selection), list_of(selection))
+    if job.name in DONE and job.is_final:
+        result = job.result
+        if result is None and job.parts_total:  # what was done before it was cancelled
+            result = add_up([part.result for part in jobs_parts.of(job.id) if part.result])
+        found["sentences"] = sentences(job.name, result or {}) if result is not None else []
+        found["step_id"] = undo.of_job(viewer(), job.id)
+    return found
+
+
+def sentences(name: str, result: dict[str, Any]) -> list[str]:
+    """Return what became of how many todos."""
+    found = [counted(result.get("changed", 0), DONE[name])]
+    return found + [counted(result[why], f"left alone: {text}") for why, text in LEFT_ALONE.items() if result.get(why)]
