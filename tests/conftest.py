@@ -202,8 +202,7 @@ def cast(app: Flask) -> SimpleNamespace:
         "charlie": "Member",
         "vera": "Viewer",
     }
-    people = {name: factories.create_user(name, role) for name, role in roles.items()}
-    return SimpleNamespace(**people)
+    return SimpleNamespace(**factories.create_users(roles))
 
 
 @pytest.fixture

@@ -25,10 +25,21 @@ PNG = bytes.fromhex(
 
 def create_user(username: str = "dora", role: str = "Member", **fields: Any) -> User:
     """Add a user with one role."""
-    found = db.session.scalar(select(Role).where(Role.name == role))
-    facts = {"first_name": username.capitalize(), "last_name": role, "email": f"{username}@example.org"}
-    user = User(username=username, roles=[found], password=HASH, active=True, **(facts | fields))
-    return _added(user)
+    return _added(_user(username, db.session.scalar(select(Role).where(Role.name == role)), **fields))
+
+
+def create_users(roles: dict[str, str]) -> dict[str, User]:
+    """Add users, username -> role, in one transaction: most tests begin with it."""
+    found = {role.name: role for role in db.session.scalars(select(Role).where(Role.name.in_(roles.values())))}
+    people = {username: _user(username, found[role]) for username, role in roles.items()}
+    with transaction() as session:
+        session.add_all(people.values())
+    return people
+
+
+def _user(username: str, role: Role, **fields: Any) -> User:
+    facts = {"first_name": username.capitalize(), "last_name": role.name, "email": f"{username}@example.org"}
+    return User(username=username, roles=[role], password=HASH, active=True, **(facts | fields))
 
 
 def create_todo(owner: User, title: str = "Water the plants", **fields: Any) -> Todo:
