@@ -32,6 +32,7 @@ BUDGET = {
     "/trash": 3,
     "/trash?scope=all": 3,
     "/trash/forever?id={trashed}": 2,
+    "/trash/empty": 3,
     "/todos/import": 1,
     "/todos/import/{looked}": 3,
     "/users": 3,

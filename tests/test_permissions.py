@@ -183,6 +183,8 @@ ANSWERS = {
     "TrashAdmin.list GET": TRASH,
     "TrashAdmin.show GET": RESTORES,
     "TrashPages.chosen POST": CHANGES,
+    "TrashPages.empty GET": LOGIN + "302 200 403 302 302",
+    "TrashPages.empty POST": LOGIN + "302 302 403 302 302",
     "TrashPages.forever GET": RESTORES,
     "TrashPages.forever POST": CHANGES,
     "TrashPages.index GET": TRASH,
@@ -335,6 +337,7 @@ def body(endpoint: str, world: SimpleNamespace) -> dict[str, Any]:
         "TodoPages.show": edited,
         "TrashAdmin.action_post": {"action": "restore", "rowid": world.trashed.id},
         "TrashPages.chosen": {"action": "restore", "id": world.trashed.id},
+        "TrashPages.empty": {"until": utcnow().isoformat()},
         "UserAdmin.action_post": {"action": "set_password", "rowid": alice.id},
         "LeavingAdmin.ask": {"todos": "release"},
         "UserAdmin.edit": person | {"roles": "Member", "active": "y"},
@@ -426,7 +429,7 @@ def test_every_form_answers_as_the_table_says_and_refusals_change_nothing(app, v
 
 def test_forms_of_the_table_do_change_something_for_their_owner(app, visit, make_world):
     pages = ("show", "complete", "delete")
-    trash = ("TrashPages.chosen", "TrashPages.forever", "TrashAdmin.ask", "UndoPages.take_back")
+    trash = ("TrashPages.chosen", "TrashPages.empty", "TrashPages.forever", "TrashAdmin.ask", "UndoPages.take_back")
     for endpoint in (*(f"TodoPages.{page}" for page in pages), "TodoAdmin.edit", *trash):
         world = make_world()
         before = everything()

@@ -1,8 +1,9 @@
 """The trash: deleted todos, until somebody restores them or they are purged."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, select, true, tuple_
+from sqlalchemy import ColumnElement, and_, delete, func, select, true, tuple_
 from sqlalchemy.orm import joinedload, selectinload
 
 from app.db import transaction, utcnow
@@ -16,7 +17,7 @@ from app.services.todos_lists import PAGE_SIZE, parsed
 from app.services.todos_rules import deletable_by
 from app.services.todos_search import matching
 
-PURGE_SIZE = 100  # todos in one transaction
+PURGE_SIZE = 100  # todos in one transaction; more are a job's work when somebody empties their trash
 
 
 def restorable_by(viewer: User) -> ColumnElement[bool]:
@@ -59,6 +60,40 @@ def chosen(viewer: User, ids: list[int]) -> list[Todo]:
 def purge(viewer: User, ids: list[int]) -> int:
     """Delete todos of the trash for ever, with their files, and return how many there were."""
     return _purge(and_(restorable_by(viewer), Todo.id.in_(ids)))
+
+
+def own(viewer: User, until: datetime) -> ColumnElement[bool]:
+    """Select what was in the viewer's own trash at an instant; what gets there while they are asked stays."""
+    return and_(in_trash(viewer, "mine", ""), Todo.deleted_at <= until)
+
+
+def extent(viewer: User, until: datetime) -> tuple[int, range]:
+    """Return how many todos emptying the trash would delete, and the ids among which they are."""
+    counts = select(func.count(), func.min(Todo.id), func.max(Todo.id)).where(own(viewer, until))
+    count, first, last = db.session.execute(counts).one()
+    return count, range(first, last + 1) if count else range(0)
+
+
+def titles(viewer: User, until: datetime, most: int) -> list[str]:
+    """Return the titles of some that emptying the trash would delete, those deleted last first."""
+    statement = select(Todo.title).where(own(viewer, until)).order_by(Todo.deleted_at.desc(), Todo.id.desc())
+    return list(db.session.scalars(statement.limit(most)))
+
+
+def empty(viewer: User, until: datetime) -> int:
+    """Delete what was in the viewer's own trash at an instant for ever, and return how many todos there were."""
+    return _purge(own(viewer, until))
+
+
+def empty_part(viewer: User, until: datetime, ids: Sequence[int]) -> int:
+    """Do the same for those from the first to the last of some ids, within the present transaction.
+
+    The bytes of their files are left to `attachments.sweep_lost`.
+    """
+    part, count = and_(own(viewer, until), Todo.id.between(ids[0], ids[-1])), 0
+    while batch := _purge_batch(part):
+        count += batch
+    return count
 
 
 def purge_expired(days: int) -> int:

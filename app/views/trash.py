@@ -1,6 +1,6 @@
 """The trash for end users, and Undo."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import current_app, flash, redirect, request, url_for
@@ -8,16 +8,19 @@ from flask.typing import ResponseReturnValue
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import permission_name
 
-from app.errors import NotFound
+from app.db import utcnow
+from app.errors import Invalid, NotFound
 from app.security import safe_target, viewer
 from app.services import todos, trash, undo, users
 from app.services.permissions import can
 from app.tasks.runner import submit
 from app.tasks.todos import undo_todos
+from app.tasks.trash import empty_trash
 from app.views.pages import Page, counted, has_access, notice, tell, titles
 from app.views.rows import parse_ids
 
 AT_ONCE = 1000  # todos that are taken back while somebody waits
+TITLES_SHOWN = 20
 UNDONE = {
     "complete": "reopened",
     "reopen": "completed again",
@@ -85,6 +88,8 @@ class TrashPages(Page):
         if "all" in request.form and action == "restore":
             kept: dict[str, Any] = {name: request.args.get(name) for name in ("scope", "q")}
             return redirect(url_for("SelectionPages.ask", action="restore", all=1, **kept))
+        if "all" in request.form and request.args.get("scope") != "all" and not request.args.get("q"):
+            return redirect(url_for(".empty"))
         if not request.form.getlist("id"):
             return self.nothing_chosen()
         ids = parse_ids(request.form.getlist("id"))
@@ -103,6 +108,38 @@ class TrashPages(Page):
         """Ask, then delete the chosen todos for ever."""
         found = trash.chosen(viewer(), parse_ids(request.args.getlist("id")))
         if request.method == "GET":
-            return self.page("trash_forever", todos=found)
+            names = [todo.title for todo in found[:TITLES_SHOWN]]
+            return self.page("trash_forever", count=len(found), titles=names)
         notice(counted(trash.purge(viewer(), [todo.id for todo in found]), "deleted for ever"))
         return redirect(url_for(".index"))
+
+    @expose("/empty", methods=["GET", "POST"])
+    @has_access
+    @permission_name("purge")
+    def empty(self) -> ResponseReturnValue:
+        """Ask, then delete all of one's own trash for ever, by a job when it is much; what gets there later stays."""
+        until = instant(request.form.get("until", "")) if request.method == "POST" else utcnow()
+        count, ids = trash.extent(viewer(), until)
+        if not count:
+            flash("There is nothing in your trash.", "warning")
+            return redirect(url_for(".index"))
+        if request.method == "GET":
+            names = trash.titles(viewer(), until, TITLES_SHOWN)
+            return self.page("trash_forever", count=count, titles=names, until=until.isoformat())
+        if count > trash.PURGE_SIZE:
+            job = submit(viewer(), empty_trash, until=until.isoformat(), first=ids[0], last=ids[-1])
+            return redirect(url_for("JobPages.show", job_id=job.id))
+        notice(counted(trash.empty(viewer(), until), "deleted for ever"))
+        return redirect(url_for(".index"))
+
+
+def instant(text: str) -> datetime:
+    """Return the instant that a page was drawn, from its form.
+
+    Raises:
+        Invalid: when it is none.
+    """
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise Invalid("This page does not say when it was opened. Open the trash again.") from error

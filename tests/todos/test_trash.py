@@ -1,5 +1,6 @@
 """The trash: who sees what in it, what comes back from it, and what is gone for ever."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -8,8 +9,9 @@ from sqlalchemy import func, select
 
 from app.db import utcnow
 from app.extensions import db
-from app.models import Attachment, AttachmentChunk, Todo
+from app.models import Attachment, AttachmentChunk, Job, Todo
 from app.services import attachments, trash
+from app.tasks.runner import execute
 from app.tasks.schedule import SCHEDULE
 from tests.factories import create_attachment, create_job, create_todo
 
@@ -129,7 +131,54 @@ def test_choosing_in_the_trash_leads_to_the_question(login, cast):
     ids = [create_todo(cast.alice, deleted_at=utcnow()).id for _ in range(2)]
     answer = login("alice").send("/trash", {"action": "forever", "id": ids})
     assert answer.location == f"/trash/forever?id={ids[0]}&id={ids[1]}"
+    answer = login("alice").send("/trash", {"action": "forever", "all": "1"})
+    assert answer.location == "/trash/empty"
     assert count(Todo) == 2
+
+
+def emptied(client: Any, later: Callable[[], Any] = lambda: None) -> Any:
+    """Ask for an empty trash and answer the question; something may happen in between."""
+    page = client.get("/trash/empty").text
+    later()
+    return client.send("/trash/empty", {"until": page.partition('name="until" value="')[2].partition('"')[0]})
+
+
+@pytest.mark.parametrize("at_once", [2, 1])
+def test_emptying_the_trash_asks_and_takes_all_of_ones_own_that_was_there(login, cast, monkeypatch, at_once):
+    monkeypatch.setattr(trash, "PURGE_SIZE", at_once)
+    monkeypatch.setattr("app.tasks.trash.IDS_AT_ONCE", 1)
+    mine = [create_todo(cast.alice, f"Old {n}", deleted_at=utcnow()) for n in (1, 2)]
+    kept, late = create_todo(cast.alice, "Kept"), create_todo(cast.alice, "Deleted by Max meanwhile")
+    create_todo(cast.charlie, "Of Charlie", deleted_at=utcnow(), assignees=[cast.alice])
+    for todo in (*mine, kept):
+        create_attachment(todo)
+    client = login("alice")
+    assert 'href="/trash/empty"' in client.get("/trash").text
+    asked = client.get("/trash/empty").text
+    assert [title in asked for title in ("2 todos", "Old 1", "Old 2", "Kept", "Of Charlie")] == [True] * 3 + [False] * 2
+    assert count(Todo) == 5
+    answer = emptied(client, later=lambda: login("max").send(f"/todos/{late.id}/delete"))
+    if at_once == 1:
+        execute(int(answer.location.rpartition("/")[2]))
+        assert db.session.scalar(select(Job.result)) == {"deleted": 2}
+    assert set(db.session.scalars(select(Todo.title))) == {"Kept", "Deleted by Max meanwhile", "Of Charlie"}
+    assert (count(Attachment), count(AttachmentChunk)) == (1, 1)
+
+
+def test_manager_empties_their_own_trash_only(login, cast):
+    create_todo(cast.alice, deleted_at=utcnow())
+    client = login("max")
+    assert "trash/empty" not in client.get("/trash?scope=all").text
+    assert "There is nothing in your trash." in client.get("/trash/empty", follow_redirects=True).text
+    assert client.send("/trash/empty", {"until": utcnow().isoformat()}).status_code == 302
+    assert count(Todo) == 1
+
+
+@pytest.mark.parametrize("until", ["", "yesterday", "9999-12-31T23:59:59-23:00", None])
+def test_form_that_does_not_say_when_it_was_drawn_deletes_nothing(login, cast, until):
+    create_todo(cast.alice, deleted_at=utcnow())
+    assert login("alice").send("/trash/empty", {"until": until} if until is not None else {}).status_code == 400
+    assert count(Todo) == 1
 
 
 def test_clock_purges_what_was_deleted_long_ago_and_nothing_else(app, cast, monkeypatch):
