@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import with_expression
 
 from app.db import hold, transaction, utcnow
-from app.errors import Conflict, Denied, Invalid
+from app.errors import Conflict, Denied, Invalid, NotFound
 from app.extensions import db
 from app.models.tags import LONGEST_TAG, Tag, tag_key, todo_tags
 from app.models.todos import Todo
@@ -56,6 +56,18 @@ def known(names: Iterable[str]) -> list[Tag]:
     """Return those of the tags that exist."""
     keys = {tag_key(name) for name in names}
     return list(db.session.scalars(select(Tag).where(Tag.key.in_(keys)).order_by(Tag.key))) if keys else []
+
+
+def get(tag_id: int) -> Tag:
+    """Return a tag.
+
+    Raises:
+        NotFound: when there is none.
+    """
+    tag = db.session.get(Tag, tag_id, populate_existing=True)
+    if tag is None:
+        raise NotFound("There is no such tag. It may have been deleted or merged into another one.")
+    return tag
 
 
 def lookup(query: str) -> Sequence[Tag]:

@@ -9,7 +9,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from tests.factories import bearer, create_attachment, create_job, create_key, create_todo
+from tests.factories import bearer, create_attachment, create_job, create_key, create_tag, create_todo
 
 OFF = {"examples": {"enabled": False}, "stateful": {"enabled": False}}
 # systematically, every value at the edges of the description; and at random
@@ -59,7 +59,9 @@ def test_api_keeps_to_its_description(served, cast, database, name, scope, phase
     if database == "postgresql" and not LONG:
         pytest.skip("Once is enough for a quick run. CONTRACT=20 tries the API on PostgreSQL too, and for longer.")
     user = getattr(cast, name)
-    create_attachment(create_todo(user))
+    todo = create_todo(user)
+    create_attachment(todo)
+    create_tag("garden", todo)
     create_job(user)
     headers = bearer(create_key(user, scope))
     config = SchemathesisConfig.from_dict(SETTINGS | {"headers": headers, "phases": PHASES[phase]})

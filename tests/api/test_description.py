@@ -38,6 +38,16 @@ def test_every_operation_describes_what_it_takes_gives_and_refuses(program):
             assert ("requestBody" in spec) <= ({"400", "413", "415"} <= statuses), (path, method)
 
 
+def test_page_to_try_the_api_out_begins_with_bodies_that_are_accepted(app, program):
+    operations = [getattr(function, "operation", None) for function in app.view_functions.values()]
+    bodies = {known.body for known in operations if known and known.body}
+    assert len(bodies) >= 9
+    for schema in bodies:
+        assert schema().load(schema.example), schema
+    shown = program("alice")("GET", "/_openapi").json["paths"]["/api/v1/todos/"]["post"]["requestBody"]["content"]
+    assert shown["application/json"]["example"]["title"] == "Water the plants"
+
+
 def test_unknown_version_is_not_there(program, login):
     assert login("alice").get("/api/v2/_openapi").status_code == 404
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from app.models.tags import COLOURS
 from tests.api.conftest import check_problem
-from tests.factories import create_todo
+from tests.factories import create_tag, create_todo
 
 
 def test_comment_is_written_read_changed_and_deleted_by_its_author(program, cast):
@@ -46,6 +47,41 @@ def test_tags_are_listed_by_name(program, cast):
     ask("POST", "/todos/", {"title": "x", "tags": ["Garden", "balcony", "Gate"]})
     assert [row["name"] for row in ask("GET", "/tags/").json["result"]] == ["balcony", "Garden", "Gate"]
     assert [row["name"] for row in ask("GET", "/tags/?text=GA&limit=1").json["result"]] == ["Garden"]
+
+
+def test_manager_keeps_the_tags_in_order(program, cast):
+    todo, ask = create_todo(cast.alice), program("max")
+    create_tag("gardn", todo)
+    made = ask("POST", "/tags/", {"name": "Garden"})
+    assert (made.status_code, made.json["name"], made.json["colour"] in COLOURS) == (201, "Garden", True)
+    path, etag = f"/tags/{made.json['id']}", made.headers["ETag"]
+    check_problem(ask("PATCH", path, {"colour": "red"}), 428)
+    changed = ask("PATCH", path, {"colour": "red"}, If_Match=etag)
+    assert changed.json == made.json | {"colour": "red"}
+    check_problem(ask("PATCH", path, {"name": "Yard"}, If_Match=etag), 412)
+    check_problem(ask("POST", "/tags/", {"name": "GARDEN"}), 409)
+    check_problem(ask("POST", "/tags/", {"name": "#"}), 422)
+    wrong = ask("GET", "/tags/?text=gardn").json["result"][0]["id"]
+    check_problem(ask("POST", f"{path}/merge", {"tags": [wrong, wrong + 1000]}), 422)
+    assert ask("POST", f"{path}/merge", {"tags": [wrong]}).json["name"] == "Garden"
+    assert ask("GET", f"/todos/{todo.id}").json["tags"] == ["Garden"]
+    check_problem(ask("GET", f"/tags/{wrong}"), 404)
+    check_problem(ask("DELETE", path, If_Match=etag), 412)
+    assert ask("DELETE", path, If_Match=ask("GET", path).headers["ETag"]).status_code == 204
+    assert ask("GET", f"/todos/{todo.id}").json["tags"] == []
+
+
+def test_member_reads_tags_and_changes_none(program, cast):
+    tag = create_tag("garden", create_todo(cast.alice))
+    ask = program("alice")
+    assert ask("GET", f"/tags/{tag.id}").json["name"] == "garden"
+    for method, path, body in (
+        ("POST", "/tags/", {"name": "x"}),
+        ("PATCH", f"/tags/{tag.id}", {"name": "x"}),
+        ("DELETE", f"/tags/{tag.id}", None),
+        ("POST", f"/tags/{tag.id}/merge", {"tags": [tag.id]}),
+    ):
+        check_problem(ask(method, path, body, If_Match="*"), 403)
 
 
 def test_audit_trail_is_read_with_the_scope_admin_only(program, cast):

@@ -28,11 +28,15 @@ class CommentSchema(Schema):
 class CommentChangeSchema(Schema):
     """The text; @username tells somebody who may see the todo."""
 
+    example: dict[str, Any] = {"body": "Done until the weekend."}
+
     body = Text(LONGEST_COMMENT, lines=True, blank=False, required=True)
 
 
 class NewCommentSchema(CommentChangeSchema):
     """A new comment."""
+
+    example = {"todo_id": 1, "body": "Done until the weekend."}
 
     todo_id = row_id(required=True)
 

@@ -34,6 +34,8 @@ class ExportSchema(Schema):
 class NewJobSchema(Schema):
     """A job to be started."""
 
+    example = {"name": "todos.export", "args": {"ids": [1], "kind": "csv"}}
+
     name = fields.String(required=True, validate=OneOf(sorted(SUBMITTED)))
     args = fields.Nested(ExportSchema, required=True)
 

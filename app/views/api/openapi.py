@@ -88,11 +88,17 @@ def described(known: Operation, path: str, name: str) -> dict[str, Any]:
     }
     if known.query:
         spec["parameters"] += [{"in": "query", "schema": known.query}]
-    if sent := {JSON: {"schema": known.body}} if known.body else known.content:
+    if sent := {JSON: described_body(known.body)} if known.body else known.content:
         spec["requestBody"] = {"required": True, "content": sent}
     if known.permission is None:
         spec["security"] = []
     return spec
+
+
+def described_body(schema: type[Schema]) -> dict[str, Any]:
+    """Return the body of a request, with what the page to try the API out begins with."""
+    example = getattr(schema, "example", None)
+    return {"schema": schema, "example": example} if example else {"schema": schema}
 
 
 def path_parameters(path: str) -> list[dict[str, Any]]:

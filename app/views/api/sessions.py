@@ -17,6 +17,8 @@ from app.views.users import login_limited
 class LoginSchema(Schema):
     """Username or address, and password."""
 
+    example = {"username": "", "password": ""}
+
     username = Text(320, required=True)
     password = Text(128, required=True, metadata={"format": "password"})
     provider = fields.String(load_default="db", validate=OneOf(["db"]))

@@ -64,6 +64,8 @@ class TodoSchema(Schema):
 class TodoChangeSchema(Schema):
     """What may be changed of a todo; what is not named stays as it is."""
 
+    example: dict[str, Any] = {"notes": "The balcony too"}
+
     title = Text(200, blank=False)
     notes = Text(LONGEST_NOTES, lines=True)
     priority = Priority()
@@ -76,6 +78,8 @@ class TodoChangeSchema(Schema):
 
 class NewTodoSchema(TodoChangeSchema):
     """A new todo."""
+
+    example = {"title": "Water the plants", "due_on": "2030-01-31", "priority": "high", "tags": ["garden"]}
 
     title = Text(200, blank=False, required=True)
 
@@ -110,6 +114,8 @@ class ChosenSchema(Schema):
 
 class BulkSchema(Schema):
     """The same for many todos; those that somebody changed since the version named are left alone and reported."""
+
+    example = {"action": "complete", "todos": [{"id": 1, "version": 1}]}
 
     action = fields.String(required=True, validate=OneOf(ACTIONS))
     todos = fields.List(fields.Nested(ChosenSchema), required=True, validate=Length(1, MOST_AT_ONCE))
