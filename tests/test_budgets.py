@@ -34,7 +34,7 @@ BUDGET = {
     "/trash/forever?id={trashed}": 2,
     "/trash/empty": 3,
     "/todos/import": 1,
-    "/todos/import/{looked}": 3,
+    "/todos/import/{looked}": 4,
     "/users": 3,
     "/users/{user}": 3,
     "/users/lookup?q=a": 2,

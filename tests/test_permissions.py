@@ -91,6 +91,7 @@ ANSWERS = {
     "FilterPages.rename POST": OWN_FILTER,
     "ImportPages.columns POST": OWN_IMPORT,
     "ImportPages.index GET": LOGIN + "200 200 403 200 200",
+    "ImportPages.remove POST": OWN_IMPORT,
     "ImportPages.run POST": OWN_IMPORT,
     "ImportPages.show GET": LOGIN + "404 200 403 404 404",
     "ImportPages.upload POST": LOGIN + "400 400 403 400 400",

@@ -137,7 +137,7 @@ def save_thumbnail(attachment_id: int, data: bytes) -> None:
 
 def lose(which: ColumnElement[bool]) -> int:
     """Cut files loose from whatever they belong to, within the present transaction; `sweep_lost` takes them away."""
-    values = {"todo_id": None, "uploaded_by_id": None, "created_at": LONG_AGO}
+    values = {"todo_id": None, "job_id": None, "uploaded_by_id": None, "created_at": LONG_AGO}
     statement = update(Attachment).where(which).values(values).execution_options(synchronize_session=False)
     return db.session.execute(statement).rowcount  # type: ignore[attr-defined]
 

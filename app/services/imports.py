@@ -13,7 +13,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import selectinload
 
 from app.db import hold, transaction, utcnow
-from app.errors import Denied, NotFound
+from app.errors import Denied, Invalid, NotFound
 from app.extensions import db
 from app.models.attachments import Attachment
 from app.models.jobs import Job
@@ -29,6 +29,7 @@ from app.services.imports_values import Row
 from app.services.todos_rules import changeable_by, may_delete
 
 BATCH = 500  # rows
+NOTICED = 5000  # rows that SQLite takes seconds to write, one writer at a time
 MOST_UNDONE = 5000  # todos that one click takes back
 GONE = "The file of this import is not there any more. Choose it again."
 
@@ -42,10 +43,15 @@ def keep(viewer: User, stream: BinaryIO, name: str, limit: int) -> Attachment:
     Raises:
         Invalid: when it is too large, nothing that can be imported, or does not fit into the viewer's space.
     """
-    uploads.check_bytes(stream, limit)
-    source = recognise(stream)
-    stream.seek(0)
-    return attachments.stage(viewer, stream, uploads.clean_name(name), KINDS[source.kind][1])
+    name = uploads.clean_name(name)
+    try:
+        uploads.check_bytes(stream, limit)
+        kind = KINDS[recognise(stream).kind][1]
+        stream.seek(0)
+        return attachments.stage(viewer, stream, name, kind)
+    except Invalid as error:
+        whole = error.message[0].isupper()
+        raise Invalid(error.message if whole else f"{name} {error.message}.") from error
 
 
 def give(file: Attachment, job: Job) -> None:
@@ -56,6 +62,24 @@ def give(file: Attachment, job: Job) -> None:
         else:
             attachments.lose(Attachment.id == file.id)
     attachments.sweep_lost()
+
+
+def remove(viewer: User, file_id: int) -> None:
+    """Remove the file of an import of the viewer's before its job goes; what was imported stays."""
+    with transaction():
+        attachments.lose(Attachment.id == file_of(viewer, file_id).id)
+    attachments.sweep_lost()
+
+
+def is_kept(viewer: User, file_id: int) -> bool:
+    """Tell whether the file of an import is still there."""
+    which = (Attachment.id == file_id, Attachment.uploaded_by_id == viewer.id)
+    return db.session.scalar(select(Attachment.id).where(*which)) is not None
+
+
+def keeps_others_waiting(count: int) -> bool:
+    """Tell whether nobody else can save for seconds while so many rows are imported all or nothing."""
+    return count > NOTICED and db.engine.dialect.name == "sqlite"
 
 
 def file_of(viewer: User, file_id: int) -> Attachment:
@@ -129,7 +153,8 @@ def _add(viewer: User, rows: Sequence[Row], step_id: int | None) -> None:
     gone = update(Todo).where(Todo.import_key.in_([row.key for row in rows]), Todo.deleted_at.is_not(None))
     session.execute(gone.values(import_key=None).execution_options(synchronize_session=False))
     known = tags.made([name for row in rows for name in row.fields.get("tags", ())])
-    added = insert(Todo).returning(Todo.import_key, Todo.id)
+    # without render_nulls, each change between rows with and without a value would begin another statement
+    added = insert(Todo).returning(Todo.import_key, Todo.id).execution_options(render_nulls=True)
     pairs = session.execute(added, [_columns(row, now) for row in rows])
     ids: dict[str | None, int] = {one.import_key: one.id for one in pairs}
     people = [(ids[row.key], pk) for row in rows for pk in row.fields.get("assignees", ())]

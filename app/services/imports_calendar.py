@@ -42,14 +42,14 @@ def _read(source: str) -> dict[str, str] | str:
 
 def _values(task: Any) -> dict[str, str]:
     """Return the properties that have a meaning here."""
-    found = {name: str(task.get(name, "")) for name in ("UID", "SUMMARY", "DESCRIPTION", "STATUS")}
+    found = {name: str(task.get(name, "")) for name in ("UID", "SUMMARY", "DESCRIPTION")}
     level = int(task.get("PRIORITY", 0))
     found["PRIORITY"] = PRIORITIES[level] if 0 <= level <= 9 else str(level)
     found["DUE"] = _day(task.get("DUE"))
     for name in ("COMPLETED", "CREATED", "LAST-MODIFIED"):
         found[name] = _instant(task.get(name))
-    if found["COMPLETED"] and not found["STATUS"]:
-        found["STATUS"] = "COMPLETED"
+    status = str(task.get("STATUS", "COMPLETED" if found["COMPLETED"] else ""))
+    found["COMPLETE"] = "yes" if status.upper() in ("COMPLETED", "CANCELLED") else "no"
     found["CATEGORIES"] = ", ".join(_several(task.get("CATEGORIES")))
     found["ATTENDEE"] = ", ".join(_mail(str(one)) for one in _listed(task.get("ATTENDEE")))
     if organizer := task.get("ORGANIZER"):

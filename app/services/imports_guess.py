@@ -24,7 +24,7 @@ SYNONYMS = {
     "priority": "priority prio importance",
     "due_on": "dueon due duedate duedateutc deadline date",
     "complete": "complete completed done finished status",
-    "completed_at": "completedat completedon datecompleted completiondate",
+    "completed_at": "completedat completedon datecompleted completiondate completed",
     "owner": "owner",
     "assignees": "assignees assignee assignedto responsible people attendee",
     "tags": "tags tag tagnames labels label categories",

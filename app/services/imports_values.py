@@ -16,8 +16,8 @@ from app.services.imports_guess import Mapping
 
 LONGEST_TITLE, LONGEST_NOTES = 200, 20_000  # characters, as the forms have it
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-YES = {"yes", "y", "true", "1", "x", "done", "complete", "completed", "closed", "finished"}
-NO = {"", "no", "n", "false", "0", "open", "todo", "to do", "incomplete", "needs-action", "in-process", "cancelled"}
+YES = {"yes", "y", "true", "1", "x", "done", "complete", "completed", "closed", "finished", "cancelled"}
+NO = {"", "no", "n", "false", "0", "open", "todo", "to do", "incomplete", "needs-action", "in-process"}
 # what makes a row the same one when it has no number: all but what changes as work goes on
 CONTENT = ("title", "notes", "due_on", "owner", "assignees")
 

@@ -5,15 +5,17 @@ the second sees the first and is rolled back.
 """
 
 from flask import current_app
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from app.errors import Invalid
 from app.extensions import db
 from app.models.attachments import Attachment
+from app.models.jobs import Job
 from app.models.todos import Todo
 from app.models.users import User
 
 MEGABYTE = 1 << 20
+IMPORT = "todos.check_import"  # the job that keeps an imported file
 
 
 def check_person(user_id: int) -> None:
@@ -25,7 +27,9 @@ def check_person(user_id: int) -> None:
     limit = current_app.config["USER_QUOTA_MB"]
     # an update of the person's row has to wait, but neither a login elsewhere that only reads it nor a new reference
     db.session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
-    mine = (Attachment.uploaded_by_id == user_id) & Attachment.job_id.is_(None)
+    imports = select(Job.id).where(Job.owner_id == user_id, Job.name == IMPORT)
+    uploaded = or_(Attachment.job_id.is_(None), Attachment.job_id.in_(imports))
+    mine = (Attachment.uploaded_by_id == user_id) & uploaded  # what other jobs made is their result
     if _bytes(mine) > limit * MEGABYTE:
         raise Invalid(f"does not fit into your {limit} MB: remove files that you do not need")
 

@@ -18,7 +18,7 @@ from app.services import imports, jobs, jobs_workers
 from app.services.imports_guess import FIELDS
 from app.tasks.imports import check_import, import_todos
 from app.tasks.runner import submit
-from app.views.pages import Page, has_access
+from app.views.pages import Page, has_access, notice
 
 NO_FILE = "Choose a file first."
 
@@ -80,7 +80,10 @@ class ImportPages(Page):
         found: dict[str, Any] = job.result or {}
         values: dict[str, Any] = {"job": job, "found": found, "problems": files.get(found.get("problems", 0))}
         values["silence"] = jobs_workers.silence() if job.status == "queued" else None
-        return self.page("import_preview", **values, never=timedelta.max, undone=imports.MOST_UNDONE)
+        values["kept"] = imports.is_kept(viewer(), job.args["file"])
+        values["waiting"] = imports.keeps_others_waiting(found.get("rows", 0))
+        days = timedelta(days=current_app.config["JOB_DAYS"])
+        return self.page("import_preview", **values, never=timedelta.max, undone=imports.MOST_UNDONE, days=days)
 
     @expose("/<id:job_id>/columns", methods=["POST"])
     @has_access
@@ -107,6 +110,15 @@ class ImportPages(Page):
         facts = {name: job.args[name] for name in ("file", "sha256")}
         started = submit(viewer(), import_todos, **facts, mapping=job.result["mapping"], **choices)
         return redirect(url_for("JobPages.show", job_id=started.id))
+
+    @expose("/<id:job_id>/remove", methods=["POST"])
+    @has_access
+    @permission_name("add")
+    def remove(self, job_id: int) -> ResponseReturnValue:
+        """Remove the file; what was imported stays."""
+        imports.remove(viewer(), self.job(job_id).args["file"])
+        notice("The file was removed. Todos that came from it stay.")
+        return redirect(url_for(".index"))
 
     def job(self, job_id: int) -> Job:
         """Return one of the viewer's looks at a file.

@@ -3,9 +3,11 @@
 import io
 
 from sqlalchemy import func, select
+from werkzeug.datastructures import FileStorage
 
 from app.extensions import db
 from app.models import Attachment, Job, Todo
+from tests.attachments.conftest import submit
 from tests.factories import create_job
 from tests.imports.conftest import ran
 
@@ -15,7 +17,7 @@ TABLE = "title;due_on\nGrüße;2030-05-01\nBuy soil;tomorrow\n"
 def upload(client, data, name="list.csv"):
     """Send a file as the page does."""
     data = data.encode("utf-16") if isinstance(data, str) else data
-    return client.send("/todos/import", {"file": (io.BytesIO(data), name)}, content_type="multipart/form-data")
+    return submit(client, "/todos/import", {"file": FileStorage(io.BytesIO(data), name)})
 
 
 def last_job():
@@ -76,7 +78,7 @@ def test_what_is_no_list_of_todos_is_refused_at_once(login, cast):
     answer = upload(client, b"PK\x03\x04", "todos.csv")
     assert answer.status_code == 400
     assert "This is an Excel workbook" in answer.text
-    answer = client.send("/todos/import", {"file": (io.BytesIO(b""), "")}, content_type="multipart/form-data")
+    answer = upload(client, b"", "")
     assert "Choose a file first." in answer.text
     assert db.session.scalar(select(func.count()).select_from(Job)) == 0
 
@@ -95,3 +97,28 @@ def test_other_jobs_are_no_imports(login, cast):
     client = login("alice")
     job = create_job(cast.alice, "succeeded")
     assert client.get(f"/todos/import/{job.id}").status_code == 404
+
+
+def test_file_can_be_removed_before_its_time(login, cast):
+    client = login("alice")
+    path = upload(client, TABLE).location
+    ran(last_job())
+    client.send(f"{path}/remove")
+    page = client.get(path).text
+    assert "The file is not there any more." in page
+    assert "Import 1 todo" not in page
+    assert client.send(f"{path}/run", {"errors": "skip"}).status_code == 404
+    names = set(db.session.scalars(select(Attachment.name)))
+    assert len(names) == 1
+    assert names.pop().startswith("import-errors")
+
+
+def test_imported_files_count_towards_the_space_of_a_person(login, make_app, cast):
+    client = login("alice", make_app(USER_QUOTA_MB="1", MAX_UPLOAD_MB="2"))
+    rows = b"title,notes\n" + b"".join(b"%d,%s\n" % (number, b"x" * 1000) for number in range(700))
+    assert upload(client, rows).status_code == 302
+    refused = upload(client, rows + b"one,more\n", "more.csv")
+    assert refused.status_code == 400
+    assert "more.csv does not fit into your 1 MB: remove files that you do not need." in refused.text
+    refused = upload(client, rows * 3, "large.csv")
+    assert "large.csv is larger than 2 MB." in refused.text
