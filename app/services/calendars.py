@@ -68,23 +68,36 @@ def written(user: User, todos: Sequence[Todo], address: Address) -> bytes:
 
     Notes stay out: whoever has the address can read it.
     """
-    calendar = Calendar()
-    calendar.add("prodid", "-//Todos//Calendar feed//EN")
-    calendar.add("version", "2.0")
+    calendar = _empty()
     calendar.add("x-wr-calname", f"Todos of {user.get_full_name()}")
     calendar.add("refresh-interval", REFRESH, parameters={"value": "DURATION"})
     calendar.add("x-published-ttl", "PT1H")
     for todo in todos:
-        calendar.add_component(_task(todo, address))
+        calendar.add_component(task_of(todo, address))
         calendar.add_component(_event(todo, address))
     return calendar.to_ical()
 
 
-def _task(todo: Todo, address: Address) -> CalendarTodo:
-    """Return a todo as VTODO."""
+def frame() -> tuple[bytes, bytes]:
+    """Return what stands before and behind the tasks of a calendar that is written one by one."""
+    head, tail, _ = _empty().to_ical().partition(b"END:VCALENDAR")
+    return head, tail + b"\r\n"
+
+
+def _empty() -> Calendar:
+    """Return a calendar without anything in it."""
+    calendar = Calendar()
+    calendar.add("prodid", "-//Todos//Calendar feed//EN")
+    calendar.add("version", "2.0")
+    return calendar
+
+
+def task_of(todo: Todo, address: Address | None = None) -> CalendarTodo:
+    """Return a todo as VTODO, without its notes."""
     task = CalendarTodo()
     _describe(task, todo, "task", address)
-    task.add("due", todo.due_on)
+    if todo.due_on:
+        task.add("due", todo.due_on)
     task.add("priority", PRIORITIES[todo.priority])
     task.add("status", "COMPLETED" if todo.complete else "NEEDS-ACTION")
     if todo.completed_at:
@@ -102,7 +115,7 @@ def _event(todo: Todo, address: Address) -> Event:
     return event
 
 
-def _describe(component: CalendarTodo | Event, todo: Todo, kind: str, address: Address) -> None:
+def _describe(component: CalendarTodo | Event, todo: Todo, kind: str, address: Address | None) -> None:
     """Add what tasks and events share; the instant of the last change makes the same calendar of the same todos."""
     component.add("uid", str(uuid.uuid5(SPACE, f"{todo.id} {todo.created_at.isoformat()} {kind}")))
     component.add("dtstamp", todo.updated_at)
@@ -110,6 +123,7 @@ def _describe(component: CalendarTodo | Event, todo: Todo, kind: str, address: A
     component.add("last-modified", todo.updated_at)
     component.add("sequence", todo.version - 1)
     component.add("summary", todo.title if kind == "task" or not todo.complete else f"✓ {todo.title}")
-    component.add("url", address(todo))
+    if address:
+        component.add("url", address(todo))
     if todo.tags:
         component.add("categories", todo.tag_names)

@@ -1,4 +1,4 @@
-"""Todos as JSON Lines, for programs, and as XLSX, for people."""
+"""Todos as JSON Lines, for programs, as XLSX, for people, and as iCalendar, for other lists of todos."""
 
 import json
 import tempfile
@@ -11,6 +11,7 @@ import xlsxwriter
 
 from app.errors import Invalid
 from app.models.todos import Todo
+from app.services import calendars
 from app.services.exports import COLUMNS, File, TodosCsvFile, text, values
 
 MOST_ROWS = 1_048_575  # of a sheet, below its head
@@ -86,4 +87,26 @@ class XlsxFile(File):
         self._folder.cleanup()
 
 
-FORMATS: dict[str, type[File]] = {"csv": TodosCsvFile, "jsonl": JsonLinesFile, "xlsx": XlsxFile}
+class CalendarFile(File):
+    """A calendar of tasks (RFC 5545)."""
+
+    extension, content_type = "ics", "text/calendar"
+
+    def begin(self) -> None:
+        """Write the head."""
+        head, self._tail = calendars.frame()
+        self.bytes.write(head)
+
+    def add(self, row: Todo) -> None:
+        """Write one todo."""
+        task = calendars.task_of(row)
+        if row.notes:
+            task.add("description", row.notes)
+        self.bytes.write(task.to_ical())
+
+    def end(self) -> None:
+        """Write the end."""
+        self.bytes.write(self._tail)
+
+
+FORMATS: dict[str, type[File]] = {"csv": TodosCsvFile, "jsonl": JsonLinesFile, "xlsx": XlsxFile, "ics": CalendarFile}

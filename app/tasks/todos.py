@@ -4,10 +4,10 @@ from typing import Any
 
 from app.errors import NotFound
 from app.models.users import User
-from app.services import exports, todos_changes, todos_selection, undo
+from app.services import exports, exports_archive, todos_changes, todos_selection, undo
 from app.services.exports_formats import FORMATS
 from app.services.todos_changes import CHANGES
-from app.tasks.declare import Part, Run, Spec, job
+from app.tasks.declare import TRANSIENT, Part, Run, Spec, job
 
 PART = 500  # todos
 
@@ -23,12 +23,21 @@ def _starter(run: Run) -> User:
     return run.owner
 
 
-@job("todos.export", title="Export todos", permission=("can_export", "Todo"), time_limit=1800)
-def export_todos(run: Run, selection: dict[str, Any], kind: str = "csv") -> dict[str, Any]:
+@job(
+    "todos.export",
+    title="Export todos",
+    permission=("can_export", "Todo"),
+    time_limit=1800,
+    retry_on=(*TRANSIENT, OSError),  # an attachment was removed while it was read
+)
+def export_todos(run: Run, selection: dict[str, Any], kind: str = "csv", with_files: bool = False) -> dict[str, Any]:
     """Write the selected todos, as far as the starter may see them then, to a file kept with the job."""
-    viewer = _starter(run)
-    ids = todos_selection.ids(viewer, todos_selection.of(selection))
-    with FORMATS[kind]() as file:
+    viewer, chosen = _starter(run), todos_selection.of(selection)
+    ids = todos_selection.ids(viewer, chosen)
+    if with_files:
+        exports_archive.check_size(todos_selection.which(viewer, chosen))
+    inner = FORMATS[kind]()
+    with exports_archive.Archive(inner) if with_files else inner as file:
         for batch in run.batches(ids, size=PART, resume=False):
             file.write(exports.rows(viewer, batch))
         return {"todos": file.count, "attachment_id": file.keep(run.job_id, viewer.id)}

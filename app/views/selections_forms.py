@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import DateField, RadioField, SelectField, ValidationError
+from wtforms import BooleanField, DateField, RadioField, SelectField, ValidationError
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Optional
 
@@ -15,6 +15,7 @@ FORMATS = [
     SelectChoice("csv", "CSV, for spreadsheets and for other programs"),
     SelectChoice("xlsx", "Excel workbook"),
     SelectChoice("jsonl", "JSON Lines, for programs"),
+    SelectChoice("ics", "iCalendar, for other lists of tasks"),
 ]
 
 
@@ -30,10 +31,11 @@ class ExportForm(ChangeForm):
     """What kind of file."""
 
     kind = RadioField("Format", choices=FORMATS, default="csv")
+    with_files = BooleanField("With all attachments, in a ZIP archive")
 
     def value(self) -> dict[str, Any]:
         """Return the arguments of the job."""
-        return {"kind": self.kind.data}
+        return {"kind": self.kind.data, "with_files": self.with_files.data}
 
 
 class AssignForm(ChangeForm):

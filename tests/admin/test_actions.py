@@ -224,7 +224,10 @@ def test_export_of_chosen_rows_is_a_job_of_the_chooser(login, cast):
     answer = client.send(run(client, "TodoAdmin", "export", [todo.id]).location, {"kind": "csv"})
     job = db.session.scalar(select(Job))
     assert answer.location == f"/jobs/{job.id}"
-    assert (job.owner_id, job.args) == (cast.alice.id, {"selection": {"ids": [todo.id], "trash": False}, "kind": "csv"})
+    assert (job.owner_id, job.args) == (
+        cast.alice.id,
+        {"selection": {"ids": [todo.id], "trash": False}, "kind": "csv", "with_files": False},
+    )
 
 
 def test_user_with_actions_on_people_but_no_view_of_todos_runs_none_there(login, cast):

@@ -3,12 +3,15 @@
 import json
 from datetime import UTC, date, datetime
 from io import BytesIO
+from zipfile import ZipFile
 
 import pytest
+from icalendar import Calendar
 from openpyxl import load_workbook
 from openpyxl.utils.escape import unescape
 
-from app.services import exports_formats
+from app.db import transaction
+from app.services import attachments, exports_archive, exports_formats
 from app.services.exports import COLUMNS
 from app.tasks.runner import execute
 from tests.factories import create_attachment, create_tag, create_todo
@@ -152,3 +155,41 @@ def test_filters_of_the_generated_list_select_too(login, cast):
     page = login("alice").get("/selection/export?all=1&scope=all&show=any&_flt_2_title=Buy&_flt_0_priority=0").text
     assert "<h1>Export 1 todo</h1>" in page
     assert "Buy milk" in page
+
+
+def test_calendar_holds_every_todo_as_a_task(exported, full):
+    calendar = Calendar.from_ical(exported("ics"))
+    first, second = calendar.walk("VTODO")
+    assert (str(first["summary"]), str(first["description"])) == ("Plants", "All\nof them")
+    assert (first["due"].dt, first["priority"], str(first["status"])) == (date(2026, 12, 1), 1, "NEEDS-ACTION")
+    assert [str(word) for word in first["categories"].cats] == ["home"]
+    assert (str(second["summary"]), second["completed"].dt) == ("Ünd “so”", full[1].completed_at)
+    assert "due" not in second
+
+
+def test_archive_holds_the_todos_and_every_attachment_as_it_was_uploaded(exported, cast):
+    large = b"line\n" * 200_000  # some chunks
+    todo = create_todo(cast.alice, "With files")
+    with transaction():
+        kept = attachments.store(BytesIO(large), "notes.txt", "text/plain", uploader_id=cast.alice.id)
+        kept.todo_id = todo.id
+    twins = [create_attachment(todo, name="../dot.png"), create_attachment(todo, name="../dot.png")]
+    create_attachment(create_todo(cast.charlie), name="secret.png")
+    with ZipFile(BytesIO(exported("csv", with_files="y"))) as archive:
+        assert archive.testzip() is None
+        assert archive.read(f"attachments/{todo.id}/{kept.id}-notes.txt") == large
+        assert [name for name in archive.namelist() if name.endswith("dot.png")] == [
+            f"attachments/{todo.id}/{twin.id}-dot.png" for twin in twins
+        ]
+        assert not [name for name in archive.namelist() if "secret" in name]
+        (name,) = [name for name in archive.namelist() if "/" not in name]
+        assert b"With files" in archive.read(name)
+
+
+def test_archive_that_would_be_too_large_is_refused(cast, login, monkeypatch):
+    monkeypatch.setattr(exports_archive, "MOST_BYTES", 10)
+    create_attachment(create_todo(cast.alice))
+    client = login("alice")
+    answer = client.send("/selection/export?all=1", {"kind": "csv", "with_files": "y"})
+    execute(int(answer.location.rpartition("/")[2]))
+    assert "Choose fewer todos." in client.get(answer.location).text

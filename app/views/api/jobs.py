@@ -29,6 +29,7 @@ class ExportSchema(Schema):
 
     ids = fields.List(row_id(), required=True, validate=Length(1, MOST_EXPORTED))
     kind = fields.String(load_default="csv", validate=OneOf(sorted(FORMATS)))
+    with_files = fields.Boolean(load_default=False, metadata={"description": "A ZIP archive with all attachments."})
 
 
 class NewJobSchema(Schema):
@@ -89,9 +90,9 @@ class JobApi(Api):
     @operation("Start a job", "submit", body=NewJobSchema, answer=JobSchema, status=202, errors=(429,))
     def submit(self, body: dict[str, Any]) -> Response:
         """Start a job; the one that is doing the same already is returned instead."""
-        args = body["args"]
-        selection = {"ids": sorted(set(args["ids"]))}
-        row = submit(viewer(), SUBMITTED[body["name"]], selection=selection, kind=args["kind"])
+        args = dict(body["args"])
+        selection = {"ids": sorted(set(args.pop("ids")))}
+        row = submit(viewer(), SUBMITTED[body["name"]], selection=selection, **args)
         return self.one(row, 202)
 
     @expose("/<id:job_id>", methods=["GET"])
