@@ -56,7 +56,9 @@ def _change_job(name: str) -> Spec:
 
     def work(run: Run, selection: dict[str, Any], rows: Any, step_id: int, value: Any = None) -> dict[str, Any]:
         """Change some hundred todos."""
-        return todos_changes.in_part(_starter(run), name, dict(rows), value, step_id)
+        for batch in run.batches(rows, size=PART):
+            run.found |= todos_changes.in_part(_starter(run), name, dict(batch), value, step_id)
+        return run.found
 
     change = CHANGES[name]
     facts = {"title": f"{change.title} todos", "permission": change.permission}
@@ -77,5 +79,7 @@ def plan_undo(run: Run, step_id: int) -> list[Part]:
 @job("todos.undo", title="Undo a change of todos", permission=("can_list", "Todo"), queue="bulk", plan=plan_undo)
 def undo_todos(run: Run, step_id: int, ids: list[int]) -> dict[str, Any]:
     """Make some hundred todos what they were, unless somebody changed them since."""
-    changed = undo.take_back_some(_starter(run), step_id, ids)
-    return {"changed": changed, "stale": len(ids) - changed}
+    for batch in run.batches(ids, size=PART):
+        changed = undo.take_back_some(_starter(run), step_id, list(batch))
+        run.found |= {"changed": changed, "stale": len(batch) - changed}
+    return run.found

@@ -3,6 +3,7 @@
 from typing import Any
 
 from app.models.jobs import Job
+from app.models.todos import PRIORITIES
 from app.security import viewer
 from app.services import jobs_parts, todos_selection, undo
 from app.services.todos_changes import CHANGES
@@ -22,6 +23,7 @@ LEFT_ALONE = {
 def about(job: Job) -> dict[str, Any]:
     """Return what is particular to a job that works on a selection: which, what became of it, how to undo it."""
     found: dict[str, Any] = {"sentences": [], "selection": None, "step_id": None}
+    found["value"] = readable(job.args.get("value"))
     facts = job.args.get("selection") or {}
     if "wanted" in facts and job.parent_id is None:
         selection = todos_selection.of(facts)
@@ -33,6 +35,18 @@ def about(job: Job) -> dict[str, Any]:
         found["sentences"] = sentences(job.name, result or {}) if result is not None else []
         found["step_id"] = undo.of_job(viewer(), job.id)
     return found
+
+
+def readable(value: Any) -> str:
+    """Return the value of a change as people know it: a priority, a date, people, or tags that come and go."""
+    if isinstance(value, dict):
+        words = [
+            f"{verb} {', '.join(value[name])}" for name, verb in (("add", "add"), ("remove", "take off")) if value[name]
+        ]
+        return "; ".join(words)
+    if isinstance(value, int):
+        return PRIORITIES[value].capitalize()
+    return ", ".join(value) if isinstance(value, list) else value or ""
 
 
 def sentences(name: str, result: dict[str, Any]) -> list[str]:

@@ -1,0 +1,87 @@
+"""Changes of thousands of todos in real workers: each todo once, whoever dies; stopped in the middle; undone."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, insert, select, update
+
+from app.db import transaction, utcnow
+from app.extensions import db
+from app.models import AuditEntry, Job, Todo
+from app.tasks.runner import sweep
+from tests.faults.conftest import WORKER
+from tests.faults.processes import wait_until
+
+COUNT = 2000  # four parts
+
+
+@pytest.fixture
+def many(cast):
+    db.session.execute(insert(Todo), [{"title": f"T{i}", "owner_id": cast.alice.id, "notes": ""} for i in range(COUNT)])
+    db.session.commit()
+
+
+def begin(client, action: str) -> Job:
+    """Confirm a change of all todos, and wait until some of it is done."""
+    answer = client.send(f"/selection/{action}?all=1&show=any")
+    job_id = int(answer.location.rpartition("/")[2])
+
+    def some() -> Job | None:
+        db.session.rollback()
+        part = select(Job.id).where(Job.parent_id == job_id, Job.status == "succeeded").limit(1)
+        return db.session.get(Job, job_id) if db.session.scalar(part) else None
+
+    return wait_until(some, "a part is done")
+
+
+def versions() -> dict[int, int]:
+    """Return how many todos have which version."""
+    db.session.rollback()
+    return dict(db.session.execute(select(Todo.version, func.count()).group_by(Todo.version)).all())
+
+
+def test_change_whose_worker_is_killed_changes_each_todo_once_and_is_undone(start, ended, login, faulty, many):
+    client = login("alice", on=faulty)
+    first = start([*WORKER, "--concurrency", "1"])
+    job = begin(client, "complete")
+    first.kill()
+    with transaction() as session:
+        past = utcnow() - timedelta(seconds=1)
+        session.execute(update(Job).where(Job.status == "running", Job.attempt > 0).values(lease_expires_at=past))
+        session.execute(update(Job).where(Job.id == job.id).values(lease_expires_at=None))
+    start()
+    sweep()
+    job = ended(job)
+    assert (job.status, job.result["changed"], job.progress_done) == ("succeeded", COUNT, COUNT), job.error
+    assert versions() == {2: COUNT}
+    entries = (
+        select(func.count()).select_from(AuditEntry).where(AuditEntry.job_id == job.id, AuditEntry.entity == "todo")
+    )
+    assert db.session.scalar(entries) == COUNT
+    undo = re.search(r'action="(/undo/\d+)"', client.get(f"/jobs/{job.id}").text)[1]
+    undone = db.session.get(Job, int(client.send(undo).location.rpartition("/")[2]))
+    assert ended(undone).result == {"changed": COUNT, "stale": 0}
+    assert versions() == {3: COUNT}
+    assert not db.session.scalar(select(func.count()).where(Todo.complete))
+
+
+def test_change_that_is_cancelled_stops_between_two_parts(start, ended, login, faulty, many):
+    client = login("alice", on=faulty)
+    start([*WORKER, "--concurrency", "1"])
+    job = begin(client, "delete")
+    client.send(f"/jobs/{job.id}/cancel")
+    assert ended(job).status == "cancelled"
+
+    active = select(Job.id).where(Job.parent_id == job.id, Job.status.in_(("queued", "running")))
+
+    def is_over() -> bool:
+        db.session.rollback()
+        return db.session.scalar(active) is None
+
+    wait_until(is_over, "no part runs any more")
+    deleted = db.session.scalar(select(func.count()).where(Todo.deleted_at.is_not(None)))
+    assert 0 < deleted < COUNT
+    page = client.get(f"/jobs/{job.id}").text
+    assert f"{deleted:,} todos deleted." in page
+    assert "Undo" in page
