@@ -56,6 +56,16 @@ class Channel(redis.Channel):
     do_restore = False
     Message = Message
 
+    def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:
+        """Acknowledge, unless the connection was lost since: kombu fails then, and the worker with it."""
+        if not self.closed:
+            super().basic_ack(delivery_tag, multiple)  # type: ignore[no-untyped-call]
+
+    def basic_reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """Refuse, as `basic_ack`."""
+        if not self.closed:
+            super().basic_reject(delivery_tag, requeue)  # type: ignore[no-untyped-call]
+
     def _brpop_read(self, **options: Any) -> Any:
         """Read a message and hand it to Celery; one that neither understands is dropped, and the worker lives on."""
         before = set(self.qos._delivered)
@@ -161,6 +171,7 @@ def _settings(app: Flask, schedule: Schedule) -> dict[str, Any]:
         "broker_url": app.config["REDIS_URL"].replace("unix://", "redis+socket://"),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        "broker_channel_error_retry": True,  # a Redis that is full or read-only does not end the worker either
         "broker_transport_options": {
             "visibility_timeout": VISIBILITY_SECONDS,
             "socket_connect_timeout": SEND_SECONDS,

@@ -18,6 +18,12 @@ from tools.valkey import Server
 WORKER = ["-m", "celery", "-A", "tests.faults.slow_jobs", "worker", "--loglevel", "INFO"]
 WORKER += ["--without-gossip", "--without-mingle"]
 BEAT = ["-m", "celery", "-A", "tests.faults.slow_jobs", "beat", "--loglevel", "INFO"]
+BEATS = "beat: Starting..."
+
+
+def hasty(command: list[str], app: str = "tests.faults.short_lease") -> list[str]:
+    """Return the command of a process that gives up on others after seconds, not minutes."""
+    return [app if word == "tests.faults.slow_jobs" else word for word in command]
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +36,15 @@ def broker(scratch: Path) -> Iterator[Server]:
 @pytest.fixture
 def faulty(make_app: Callable[..., Flask], broker: Server) -> Iterator[Flask]:
     """The application over that Redis, within its context."""
-    other = make_app(REDIS_URL=broker.url)
+    other = make_app(REDIS_URL=broker.url, MAX_ACTIVE_JOBS="1000")
     with other.app_context():
         yield other
         db.session.remove()
     broker.start()
     broker.resume()
     with Redis.from_url(broker.url) as redis:
+        redis.replicaof("NO", "ONE")
+        redis.config_set("maxmemory", 0)
         redis.flushall()  # what a killed worker leaves is not the next test's
 
 
@@ -57,6 +65,19 @@ def start(
     yield begin
     for process in started:
         process.kill()
+
+
+@pytest.fixture(scope="module")
+def crew(migrated: str, broker: Server, scratch: Path) -> Iterator[SimpleNamespace]:
+    """A worker and a scheduler in a hurry that all tests of a module share, since nothing may end them."""
+    environ = environment(migrated, broker.url)
+    worker = Process(hasty(WORKER), environ, scratch / "worker.log")
+    beat = Process(hasty(BEAT), environ, scratch / "beat.log")
+    worker.wait_for(" ready.")
+    beat.wait_for(BEATS)
+    yield SimpleNamespace(worker=worker, beat=beat)
+    worker.kill()
+    beat.kill()
 
 
 @pytest.fixture

@@ -10,17 +10,15 @@ from app.extensions import db
 from app.models import Job, Todo
 from app.tasks.runner import send
 from tests.factories import create_job
-from tests.faults.conftest import BEAT, WORKER
+from tests.faults.conftest import BEAT, BEATS, WORKER, hasty
 
-APP = "tests.faults.short_lease"
 KILLS = 10
 ROWS, SIZE = 2_000, 50
 
 
 def test_each_row_is_added_once_whatever_is_killed(start, ended, cast, broker):
-    commands = [[APP if word == "tests.faults.slow_jobs" else word for word in words] for words in (WORKER, BEAT)]
-    workers = [[*commands[0], "-n", f"{name}@host"] for name in ("one", "two")]
-    running = {0: start(workers[0]), 1: start(workers[1]), 2: start(commands[1], "beat: Starting...")}
+    workers = [[*hasty(WORKER), "-n", f"{name}@host"] for name in ("one", "two")]
+    running = {0: start(workers[0]), 1: start(workers[1]), 2: start(hasty(BEAT), BEATS)}
     job = create_job(cast.alice, name="tests.parts", args={"count": ROWS, "size": SIZE}, max_attempts=KILLS + 3)
     send(job)
     chance = random.Random(4)
@@ -29,7 +27,7 @@ def test_each_row_is_added_once_whatever_is_killed(start, ended, cast, broker):
         victim = chance.randrange(5)
         if victim in running:
             running[victim].kill()
-            running[victim] = start(workers[victim] if victim < 2 else commands[1], ready=None)
+            running[victim] = start(workers[victim] if victim < 2 else hasty(BEAT), ready=None)
         elif children := psutil.Process(running[victim - 3].popen.pid).children():
             chance.choice(children).kill()
     whole = ended(job)

@@ -10,7 +10,7 @@ from app.models import Job, Todo
 from app.services.jobs_sweep import RESEND_AFTER
 from app.tasks.runner import send, sweep
 from tests.factories import create_job, create_todo
-from tests.faults.conftest import BEAT
+from tests.faults.conftest import BEAT, BEATS
 
 
 def ask_for_export(client):
@@ -47,7 +47,7 @@ def test_login_works_while_redis_is_away(faulty, cast, broker):
 def test_job_runs_when_redis_is_back_without_a_restart_of_anything(start, ended, faulty, login, cast, broker):
     create_todo(cast.alice)
     worker = start()
-    beat = start(BEAT, "beat: Starting...")
+    beat = start(BEAT, BEATS)
     broker.kill()
     ask_for_export(login("alice", on=faulty))
     job = db.session.scalar(select(Job))

@@ -1,0 +1,172 @@
+"""Redis that is restarted, forgets, hangs, is full or read-only while jobs are submitted and run: each runs once."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from socket import AF_UNIX, SHUT_RDWR
+from socket import socket as Socket
+from threading import Thread
+
+import pytest
+from redis import Redis
+from sqlalchemy import select
+
+from app.db import utcnow
+from app.extensions import db
+from app.models import Attachment, Job, JobWorker, Todo
+from app.tasks import queue
+from app.tasks.runner import send
+from tests.factories import create_job, create_todo
+from tests.faults.conftest import WORKER, hasty
+from tests.faults.processes import wait_until
+from tools.valkey import Server
+
+# Redis does not know which database there is: once is enough
+pytestmark = pytest.mark.parametrize("database", ["postgresql"], indirect=True, scope="session")
+
+
+def fill(broker: Server) -> None:
+    with Redis.from_url(broker.url) as redis:
+        redis.config_set("maxmemory-policy", "noeviction")
+        redis.config_set("maxmemory", 1)
+
+
+def make_read_only(broker: Server) -> None:
+    with Redis.from_url(broker.url) as redis:
+        redis.replicaof("127.0.0.1", "1")
+
+
+def empty(broker: Server) -> None:
+    with Redis.from_url(broker.url) as redis:
+        redis.flushall()
+
+
+def heal(broker: Server) -> None:
+    broker.start()
+    broker.resume()
+    with Redis.from_url(broker.url) as redis:
+        redis.replicaof("NO", "ONE")
+        redis.config_set("maxmemory", 0)
+
+
+@dataclass
+class Fault:
+    """What happens to Redis, and how many jobs are submitted meanwhile."""
+
+    begin: Callable[[Server], None]
+    submitted: int = 20
+    loses: bool = True  # whether it takes no message
+
+
+FAULTS = {
+    "stopped": Fault(Server.kill),
+    "flushed": Fault(empty, loses=False),
+    "paused": Fault(Server.pause, submitted=1),  # each waits for a second
+    "full": Fault(fill),
+    "read-only": Fault(make_read_only),
+}
+
+
+class Work:
+    """Jobs that are submitted: exports through pages, and rows of whose number each is added once."""
+
+    def __init__(self, owner, client):
+        self.owner, self.client, self.titles, self.exports = owner, client, [], 0
+
+    def add(self, number):
+        for _ in range(number):
+            self.titles.append(f"Row {len(self.titles)}")
+            send(create_job(self.owner, name="tests.row", args={"title": self.titles[-1]}))
+
+    def export(self):
+        todo = create_todo(self.owner, "Exported")
+        answer = self.client.send(f"/selection/export?id={todo.id}", {"kind": "csv"})
+        assert answer.status_code == 302
+        assert self.client.get(answer.location).status_code == 200
+        self.exports += 1
+
+    def is_done(self):
+        left = db.session.scalar(select(Job.id).where(Job.status.in_(("queued", "running"))).limit(1))
+        db.session.rollback()
+        return left is None
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_job_runs_once_whatever_befalls_redis(crew, faulty, login, cast, broker, fault):
+    work = Work(cast.alice, login("alice", on=faulty))
+    work.add(10)
+    FAULTS[fault].begin(broker)
+    work.export()
+    work.add(FAULTS[fault].submitted)
+    if FAULTS[fault].loses:
+        sent = select(Job.sent_at).order_by(Job.id.desc()).limit(FAULTS[fault].submitted + 1)
+        assert set(db.session.scalars(sent)) == {None}
+    heal(broker)
+    back = utcnow()
+    work.export()
+    work.add(5)
+    wait_until(work.is_done, f"all jobs ended\n{crew.worker.output()[-3000:]}")
+    assert set(db.session.scalars(select(Job.status))) == {"succeeded"}
+    rows = Counter(db.session.scalars(select(Todo.title).where(Todo.title.like("Row%"))))
+    assert rows == dict.fromkeys(work.titles, 1)
+    assert len(set(db.session.scalars(select(Attachment.job_id)))) == work.exports == 2
+    assert len(list(db.session.scalars(select(Attachment.id)))) == work.exports
+    assert crew.worker.is_running()
+    assert crew.beat.is_running()
+
+    def seen():
+        db.session.rollback()
+        return db.session.scalar(select(JobWorker.name).where(JobWorker.seen_at > back))
+
+    wait_until(seen, "the worker says again that it lives")
+
+
+def test_page_asks_a_redis_that_hangs_only_once_and_for_two_seconds_at_most(make_app, login, cast, scratch):
+    asked = []
+    (scratch / "hangs.sock").unlink(missing_ok=True)
+    with Socket(AF_UNIX) as listener:
+        listener.bind(str(scratch / "hangs.sock"))
+        listener.listen()
+
+        def hang():
+            with suppress(OSError):
+                while True:
+                    asked.append(listener.accept())
+
+        Thread(target=hang, daemon=True).start()
+        other = make_app(REDIS_URL=f"unix://{scratch / 'hangs.sock'}")
+        todo = create_todo(cast.alice)
+        answer = login("alice", on=other).send(f"/selection/export?id={todo.id}", {"kind": "csv"})
+        listener.shutdown(SHUT_RDWR)
+    assert answer.status_code == 302
+    assert len(asked) == 1
+    for connection, _ in asked:
+        connection.close()
+    options = other.extensions["celery"].conf.broker_transport_options | queue.SEND_OPTIONS
+    assert options["socket_connect_timeout"] + options["socket_timeout"] <= 2
+    assert options["max_retries"] == 0
+
+
+def test_message_for_a_row_that_is_not_there_yet_harms_neither(crew, faulty, cast, ended):
+    celery = faulty.extensions["celery"]
+    number = create_job(cast.bob, "succeeded").id + 1000
+    for unknown in (number, number + 1, 2**31 - 1, -1, 0):
+        celery.send_task("tests.row", args=[unknown], queue="interactive")
+    wait_until(lambda: f"job {number} is not to be had" in crew.worker.output(), "the message came too early")
+    assert ended(create_job(cast.alice, name="tests.row", args={}, id=number)).attempt == 1
+    assert list(db.session.scalars(select(Todo.title))) == ["Row"]
+
+
+def test_message_of_a_killed_worker_is_given_back_by_another_and_then_gone(start, slow, ended, broker, faulty, cast):
+    first = start(hasty(WORKER))
+    send(slow.job)
+    slow.pid()
+    first.kill()
+    with Redis.from_url(broker.url) as redis:
+        assert redis.hlen("todos:unacked") == 1
+        slow.open()
+        start(hasty(WORKER))
+        assert ended(slow.job).status == "succeeded"
+        wait_until(lambda: not redis.exists("todos:unacked", "todos:unacked_index"), "Redis keeps nothing of it")
+    assert list(db.session.scalars(select(Todo.title).order_by(Todo.id))) == ["Row 0", "Row 1", "Row 2", "Row 3"]
