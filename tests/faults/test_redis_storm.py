@@ -18,7 +18,6 @@ from app.models import Attachment, Job, JobWorker, Todo
 from app.tasks import queue
 from app.tasks.runner import send
 from tests.factories import create_job, create_todo
-from tests.faults.conftest import WORKER, hasty
 from tests.faults.processes import wait_until
 from tools.valkey import Server
 
@@ -156,17 +155,3 @@ def test_message_for_a_row_that_is_not_there_yet_harms_neither(crew, faulty, cas
     wait_until(lambda: f"job {number} is not to be had" in crew.worker.output(), "the message came too early")
     assert ended(create_job(cast.alice, name="tests.row", args={}, id=number)).attempt == 1
     assert list(db.session.scalars(select(Todo.title))) == ["Row"]
-
-
-def test_message_of_a_killed_worker_is_given_back_by_another_and_then_gone(start, slow, ended, broker, faulty, cast):
-    first = start(hasty(WORKER))
-    send(slow.job)
-    slow.pid()
-    first.kill()
-    with Redis.from_url(broker.url) as redis:
-        assert redis.hlen("todos:unacked") == 1
-        slow.open()
-        start(hasty(WORKER))
-        assert ended(slow.job).status == "succeeded"
-        wait_until(lambda: not redis.exists("todos:unacked", "todos:unacked_index"), "Redis keeps nothing of it")
-    assert list(db.session.scalars(select(Todo.title).order_by(Todo.id))) == ["Row 0", "Row 1", "Row 2", "Row 3"]

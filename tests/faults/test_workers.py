@@ -15,7 +15,7 @@ from app.extensions import db
 from app.models import Job, Todo
 from app.tasks.runner import send, sweep
 from tests.factories import create_job, create_todo
-from tests.faults.conftest import WORKER
+from tests.faults.conftest import WORKER, hasty
 from tests.faults.poison import MESSAGES
 from tests.faults.processes import wait_until
 
@@ -151,3 +151,17 @@ def test_cancelled_job_stops_in_the_worker(start, slow, ended, login, faulty):
     slow.open()
     assert ended(slow.job).status == "cancelled"
     assert titles() == ["Row 0", "Row 1"]
+
+
+def test_message_of_a_killed_worker_is_given_back_by_another_and_then_gone(start, slow, ended, broker):
+    first = start(hasty(WORKER))
+    send(slow.job)
+    slow.pid()
+    first.kill()
+    with Redis.from_url(broker.url) as redis:
+        assert redis.hlen("todos:unacked") == 1
+        slow.open()
+        start(hasty(WORKER))
+        assert ended(slow.job).status == "succeeded"
+        wait_until(lambda: not redis.exists("todos:unacked", "todos:unacked_index"), "Redis keeps nothing of it")
+    assert titles() == ROWS
