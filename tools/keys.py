@@ -60,6 +60,7 @@ def compose(root: Path) -> None:
         "valkey.conf": f"requirepass {redis}\n",
         "redis_url": REDIS.format(password=redis),
         "smtp_url": "",
+        "metrics_token": key(),
     }
     if any((folder / name).exists() for name in texts):
         sys.exit(f"{folder} has secrets already, which belong together: remove all of them to make new ones.")
@@ -82,7 +83,7 @@ def kubernetes(overlay: Path) -> None:
         lines += ["SQLALCHEMY_DATABASE_URI=postgresql+psycopg://USER:PASSWORD@HOST:25060/todos?sslmode=require"]
         lines += ["REDIS_URL=rediss://USER:PASSWORD@HOST:25061/0"]
         print("Fill in the addresses of PostgreSQL and Redis, and of the mail server if there is one.")
-    lines += ["SMTP_URL="]  # no mails while it is empty
+    lines += [f"METRICS_TOKEN={key()}", "SMTP_URL="]  # no mails while it is empty
     path = overlay / "secrets.env"
     if path.exists():
         sys.exit(f"{path} exists already: remove it to make new secrets.")

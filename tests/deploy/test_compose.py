@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from config import ROOT
 from tests.deploy.containers import PREFIX, Visitor, podman, wait_until
@@ -48,7 +49,7 @@ def compose(project):
     run("down", "--volumes", "--timeout=1", check=False)
 
 
-def test_it_comes_up_and_the_site_works(compose):
+def test_it_comes_up_and_the_site_works(compose, project):
     for name in ORDER:
         compose("up", "--detach", "--no-build", name)
         if name == "migrate":
@@ -61,6 +62,11 @@ def test_it_comes_up_and_the_site_works(compose):
     visitor.submit("/todos", {"title": "Composed", "notes": "", "due_on": "", "priority": "2"})
     page = visitor.submit("/selection/export?all=1", {"kind": "csv"})
     wait_until(lambda: visitor.get(f"{page.url}/state").json()["status"] == "succeeded", "a worker exports")
+    token = (project / "secrets" / "metrics_token").read_text()
+    text = visitor.get("/metrics", headers={"Authorization": f"Bearer {token}"}).text
+    figures = {one.name: one.samples for one in text_string_to_metric_families(text)}
+    assert figures["todos_workers"][0].value == 1  # both, which have one host name on this loopback
+    assert sum(sample.value for sample in figures["todos_logins"] if sample.name == "todos_logins_total") == 1
     running = podman("ps", "--filter=label=com.docker.compose.project=todos", "--format={{.Names}}").split()
     assert {name.removeprefix("todos_").removesuffix("_1") for name in running} == set(ORDER) - {"migrate"}
     for name in ("web", "worker-bulk", "beat"):
