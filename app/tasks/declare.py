@@ -53,7 +53,8 @@ class Spec:
         key: the idempotency key from the owner's id and the arguments; None for work that may run twice.
         time_limit: seconds after which an attempt fails; of a split job, an attempt at a part.
         told: whether its owner is notified of its end.
-        queue: "interactive" for what somebody waits for, "bulk" for what may wait behind it.
+        queue: "interactive" for what somebody waits for, "bulk" for what may wait behind it, or what tells from the
+            arguments.
         attempts: how often it is begun before it fails, because workers died or because of `retry_on`.
         retry_on: errors that pass, after which it is begun again.
         backoff: seconds before the second attempt, which double with each further one, and the most of them.
@@ -70,12 +71,16 @@ class Spec:
     key: KeyFunction = same_work
     time_limit: int = 300
     told: bool = True
-    queue: str = "interactive"
+    queue: str | Callable[[Facts], str] = "interactive"
     attempts: int = 3
     retry_on: tuple[type[Exception], ...] = TRANSIENT
     backoff: tuple[int, int] = (10, 600)
     plan: Callable[..., Iterable[Part]] | None = None
     finish: Callable[[Sequence[Facts]], Facts] = add_up
+
+    def queue_of(self, args: Facts) -> str:
+        """Return the queue for a job with these arguments."""
+        return self.queue if isinstance(self.queue, str) else self.queue(args)
 
     def delay(self, attempt: int) -> timedelta:
         """Return how long to wait after an attempt; up to half of it is chance, so that not all come back at once."""

@@ -47,7 +47,7 @@ def submit_for(owner_id: int | None, spec: Spec, **args: Any) -> Job:
 def _add(owner_id: int | None, spec: Spec, args: dict[str, Any], **more: Any) -> Job:
     """Add a job and wake a worker; more are arguments of `jobs.create`."""
     key = spec.key(owner_id, args)
-    facts: dict[str, Any] = {"queue": spec.queue, "max_attempts": spec.attempts, "time_limit": spec.time_limit}
+    facts: dict[str, Any] = {"queue": spec.queue_of(args), "max_attempts": spec.attempts, "time_limit": spec.time_limit}
     key = f"{spec.name}:{key}"[:128] if key else None
     row, is_new = jobs.create(spec.name, args, owner_id, key, **facts, **more)
     if is_new:

@@ -108,7 +108,7 @@ def next_turn(name: str) -> datetime:
 def _start(name: str, slot_at: datetime) -> Job | None:
     """Start one turn."""
     spec = REGISTRY[name]
-    facts = {"queue": spec.queue, "max_attempts": spec.attempts, "time_limit": spec.time_limit}
+    facts = {"queue": spec.queue_of({}), "max_attempts": spec.attempts, "time_limit": spec.time_limit}
     row = jobs_slots.start(name, slot_at, **facts)
     if row is not None:
         send(row)

@@ -27,6 +27,7 @@ def _starter(run: Run) -> User:
     "todos.export",
     title="Export todos",
     permission=("can_export", "Todo"),
+    queue=lambda args: "interactive" if "ids" in args["selection"] else "bulk",
     time_limit=1800,
     retry_on=(*TRANSIENT, OSError),  # an attachment was removed while it was read
 )

@@ -22,6 +22,7 @@ from app.views.selections_forms import FORMS
 from app.views.todos import state, wanted
 
 TITLES_SHOWN = 8
+LISTS = ("TodoPages.index", "TodoAdmin.list", "TrashPages.index", "TrashAdmin.list")
 RIGHTS = {"export": ("can_export", "Todo")} | {name: change.permission for name, change in CHANGES.items()}
 
 
@@ -133,4 +134,6 @@ class SelectionPages(Page):
 
     def back(self, selection: Selection) -> str:
         """Return the address of the list that the viewer came from."""
-        return next(iter(reversed(session.get("page_history", []))), list_of(selection))
+        lists = {url_for(endpoint) for endpoint in LISTS}
+        seen = [page for page in session.get("page_history", []) if page.partition("?")[0] in lists]
+        return seen[-1] if seen else list_of(selection)
