@@ -30,7 +30,6 @@ from app.services.todos_rules import changeable_by, may_delete
 
 BATCH = 500  # rows
 NOTICED = 5000  # rows that SQLite takes seconds to write, one writer at a time
-MOST_UNDONE = 5000  # todos that one click takes back
 GONE = "The file of this import is not there any more. Choose it again."
 
 
@@ -132,11 +131,11 @@ class Counts(NamedTuple):
     there: int = 0
 
 
-def apply(viewer: User, rows: Sequence[Row], step_id: int | None, change: bool) -> Counts:
+def apply(viewer: User, rows: Sequence[Row], step_id: int, change: bool) -> Counts:
     """Add the new rows and change those that are there, within the present transaction; rows with problems stay out.
 
     Args:
-        step_id: of `undo.begin`; takes back what is added. None if that is too much for a click.
+        step_id: of `undo.begin`; takes back what is added.
         change: whether todos that are there become what their rows say, as far as the viewer may change them.
     """
     new = [row for row in rows if row.outcome == "new"]
@@ -147,7 +146,7 @@ def apply(viewer: User, rows: Sequence[Row], step_id: int | None, change: bool) 
     return Counts(len(new), updated, len(old) - updated)
 
 
-def _add(viewer: User, rows: Sequence[Row], step_id: int | None) -> None:
+def _add(viewer: User, rows: Sequence[Row], step_id: int) -> None:
     """Add todos with their tags and assignees in a few statements."""
     session, now = db.session, utcnow()
     gone = update(Todo).where(Todo.import_key.in_([row.key for row in rows]), Todo.deleted_at.is_not(None))
@@ -163,8 +162,7 @@ def _add(viewer: User, rows: Sequence[Row], step_id: int | None) -> None:
     words = [(ids[row.key], known[tag_key(name)]) for row in rows for name in row.fields.get("tags", ())]
     if words:
         session.execute(insert(todo_tags), [{"todo_id": todo, "tag_id": tag} for todo, tag in words])
-    if step_id is not None:
-        undo.remember_new(step_id, viewer.id, list(ids.values()))
+    undo.remember_new(step_id, viewer.id, list(ids.values()))
 
 
 def _columns(row: Row, now: Any) -> dict[str, Any]:

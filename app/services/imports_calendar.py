@@ -1,33 +1,35 @@
 """Tasks (VTODO) of an iCalendar file, RFC 5545, one in memory at a time."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
 from icalendar import Todo as Task
 
-LONGEST = 200_000  # characters of one task
+from app.services.imports_read import Lines
+
 # RFC 5545, section 3.8.1.9: 1 is the highest, 9 the lowest, 0 undefined
 PRIORITIES = ("normal", "urgent", "urgent", "high", "high", "normal", "low", "low", "low", "low")
 MAIL = "mailto:"
 
 
-def tasks(lines: Iterable[str]) -> Iterator[dict[str, str] | str]:
+def tasks(lines: Lines) -> Iterator[dict[str, str] | str]:
     """Return each task as property -> text, or why it cannot be read."""
-    task: list[str] | None = None
+    task: list[str] = []
+    number = 0
     for line in lines:
         word = line.strip().upper()
         if word == "BEGIN:VTODO":
+            number += 1
             task = []
-        if task is not None:
+        if word == "BEGIN:VTODO" or not task:
+            lines.begin(number)
+        if task or word == "BEGIN:VTODO":
             task.append(line)
-            if word == "END:VTODO":
-                yield _read("".join(task))
-                task = None
-            elif sum(map(len, task[-1:])) > LONGEST or len(task) > LONGEST // 10:
-                yield "is too long"
-                task = None
-    if task is not None:
+        if task and word == "END:VTODO":
+            yield _read("".join(task))
+            task = []
+    if task:
         yield "does not end: END:VTODO is missing"
 
 

@@ -1,7 +1,6 @@
 """The rows of an imported file, one at a time, whatever the format: column -> text."""
 
 import csv
-import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +11,7 @@ from app.errors import Invalid
 from app.models.todos import PRIORITIES
 from app.services.exports import FORMULA
 from app.services.imports_calendar import tasks
-from app.services.imports_read import Source, opened
+from app.services.imports_read import Lines, Source, opened
 
 MOST_ROWS = 200_000
 MOST_COLUMNS = 100
@@ -36,7 +35,7 @@ def records(stream: BinaryIO, source: Source) -> Iterator[Record]:
         Invalid: when there are too many.
     """
     with opened(stream, source.encoding) as text:
-        for count, record in enumerate(READERS[source.kind](text, source)):
+        for count, record in enumerate(READERS[source.kind](Lines(text), source)):
             if count == MOST_ROWS:
                 raise Invalid(f"This file has more than {MOST_ROWS:,} rows. Split it.")
             yield record
@@ -55,13 +54,13 @@ def survey(stream: BinaryIO, source: Source) -> tuple[int, list[str]]:
             columns |= dict.fromkeys(record.values)
     if not count:
         raise Invalid("There is no todo in this file.")
-    return count, list(columns)
+    return count, list(columns)[:MOST_COLUMNS]
 
 
-def _csv(text: io.TextIOWrapper, source: Source) -> Iterator[Record]:
+def _csv(lines: Lines, source: Source) -> Iterator[Record]:
     """Read a table whose first row names the columns."""
     names: list[str] = []
-    for number, cells in _rows(text, source.delimiter):
+    for number, cells in _rows(lines, source.delimiter):
         if isinstance(cells, str):
             yield Record(number, {}, cells)
         elif not any(cell.strip() for cell in cells):
@@ -74,11 +73,12 @@ def _csv(text: io.TextIOWrapper, source: Source) -> Iterator[Record]:
             yield Record(number, dict(zip(names, map(_undone, cells), strict=False)))
 
 
-def _rows(text: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
+def _rows(lines: Lines, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
     """Return the number of each row with its cells, or with why it cannot be read."""
-    reader, number = csv.reader(text, delimiter=delimiter), 0
+    reader, number = csv.reader(lines, delimiter=delimiter), 0
     while True:
         number += 1
+        lines.begin(number)
         try:
             yield number, next(reader)
         except StopIteration:
@@ -101,9 +101,10 @@ def _undone(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and FORMULA.match(cell[1:]) else cell
 
 
-def _json_lines(text: io.TextIOWrapper, _source: Source) -> Iterator[Record]:
+def _json_lines(lines: Lines, _source: Source) -> Iterator[Record]:
     """Read objects, one on each line."""
-    for number, line in enumerate(text, start=1):
+    for number, line in enumerate(lines, start=1):
+        lines.begin(number + 1)
         if not line.strip():
             continue
         try:
@@ -111,10 +112,20 @@ def _json_lines(text: io.TextIOWrapper, _source: Source) -> Iterator[Record]:
         except (ValueError, RecursionError):
             yield Record(number, {}, "is no JSON")
             continue
-        if isinstance(found, dict):
-            yield Record(number, {str(name): _text(value) for name, value in found.items()})
-        else:
+        if not isinstance(found, dict):
             yield Record(number, {}, "is no JSON object")
+            continue
+        values = {name: _text(value) for name, value in found.items()}
+        yield Record(number, values) if _is_text(values) else Record(number, {}, "has characters that no text has")
+
+
+def _is_text(values: dict[str, str]) -> bool:
+    """Tell whether names and values can be stored: JSON can spell halves of characters, and none at all."""
+    text = "".join(chain.from_iterable(values.items()))
+    try:
+        return "\x00" not in text and text.encode() is not None
+    except UnicodeEncodeError:
+        return False
 
 
 def _text(value: Any) -> str:
@@ -126,10 +137,10 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _todoist(text: io.TextIOWrapper, source: Source) -> Iterator[Record]:
+def _todoist(lines: Lines, source: Source) -> Iterator[Record]:
     """Read tasks; a note belongs to the task above it, sections are left out."""
     task: Record | None = None
-    for record in chain(_csv(text, source), [None]):
+    for record in chain(_csv(lines, source), [None]):
         kind = record.values.get("TYPE", "").strip().lower() if record and not record.problem else ""
         if task is not None and record is not None and kind == "note":
             notes = [task.values["DESCRIPTION"], record.values.get("CONTENT", "").strip()]
@@ -159,13 +170,13 @@ def _of_todoist(values: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _calendar(text: io.TextIOWrapper, _source: Source) -> Iterator[Record]:
+def _calendar(lines: Lines, _source: Source) -> Iterator[Record]:
     """Read the tasks of a calendar."""
-    for number, found in enumerate(tasks(text), start=1):
+    for number, found in enumerate(tasks(lines), start=1):
         yield Record(number, {}, found) if isinstance(found, str) else Record(number, found)
 
 
-READERS: dict[str, Callable[[io.TextIOWrapper, Source], Iterator[Record]]] = {
+READERS: dict[str, Callable[[Lines, Source], Iterator[Record]]] = {
     "csv": _csv,
     "todoist": _todoist,
     "jsonl": _json_lines,

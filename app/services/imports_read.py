@@ -14,6 +14,8 @@ from app.services.uploads import MARKUP
 
 HEAD = 64 * 1024  # bytes that show what a file is
 CHUNK = 1 << 20
+LONGEST_ROW = 1_000_000  # characters
+TOO_LONG = "Row {} is longer than a million characters: a quotation mark may be missing."
 DELIMITERS = ",;\t"
 TODOIST = {"TYPE", "CONTENT"}
 KINDS = {
@@ -59,6 +61,29 @@ def recognise(stream: BinaryIO) -> Source:
         start = text.read(HEAD // 4)
     stream.seek(0)
     return _kind(start, encoding)
+
+
+class Lines:
+    """The lines of a text; a row that goes on for ever is refused before it fills the memory."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text, self._size, self._row = text, 0, 0
+
+    def __iter__(self) -> "Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(LONGEST_ROW)
+        self._size += len(line)
+        if not line:
+            raise StopIteration
+        if self._size >= LONGEST_ROW:
+            raise Invalid(TOO_LONG.format(self._row))
+        return line
+
+    def begin(self, row: int) -> None:
+        """Say that a row begins."""
+        self._size, self._row = 0, row
 
 
 @contextmanager

@@ -70,9 +70,9 @@ def import_todos(
         bad = [row for row in rows if row.problems]
         if bad and whole:
             raise Invalid(f"Row {bad[0].number}: {bad[0].problems[0].reason} Nothing was imported.")
-        if not batch.start and reading.count <= imports.MOST_UNDONE:  # type: ignore[attr-defined]
-            run.found["step"] = undo.begin(run.owner.id, "import")
-        counts = imports.apply(run.owner, rows, run.found.get("step"), change)
+        if "step" not in run.found:
+            run.found["step"] = undo.begin(run.owner.id, "import", run.job_id)
+        counts = imports.apply(run.owner, rows, run.found["step"], change)
         for name, count in {**counts._asdict(), "errors": len(bad)}.items():
             run.found[name] = run.found.get(name, 0) + count
     return run.found

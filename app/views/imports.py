@@ -83,7 +83,7 @@ class ImportPages(Page):
         values["kept"] = imports.is_kept(viewer(), job.args["file"])
         values["waiting"] = imports.keeps_others_waiting(found.get("rows", 0))
         days = timedelta(days=current_app.config["JOB_DAYS"])
-        return self.page("import_preview", **values, never=timedelta.max, undone=imports.MOST_UNDONE, days=days)
+        return self.page("import_preview", **values, never=timedelta.max, days=days)
 
     @expose("/<id:job_id>/columns", methods=["POST"])
     @has_access

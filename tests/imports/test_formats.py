@@ -129,6 +129,24 @@ def test_line_that_is_no_json_is_one_wrong_row():
     assert found[0].fields["complete"] is True
 
 
+@pytest.mark.parametrize("text", ['{"title": "a\\ud800"}', '{"title": "a\\u0000b"}', '{"\\udc00": 1, "title": "a"}'])
+def test_what_no_text_has_is_one_wrong_row(text):
+    assert [one.reason for one in rows(text.encode())[0].problems] == ["The row has characters that no text has."]
+
+
+def test_pair_of_halves_is_one_character():
+    assert rows(b'{"title": "\\ud83c\\udf31"}')[0].fields["title"] == "\N{SEEDLING}"
+
+
+ENDLESS = ["title\n" + "a," * 600_000, "title\n" + '"\n",' * 300_000, '{"title": "' + "a" * 2_000_000]
+
+
+@pytest.mark.parametrize("data", ENDLESS, ids=["cells", "lines", "json"])
+def test_row_without_an_end_is_refused_before_it_fills_the_memory(data):
+    with pytest.raises(Invalid, match=r"is longer than a million characters: a quotation mark may be missing\."):
+        rows(data.encode())
+
+
 def test_missing_quotation_mark_is_explained():
     found = rows(b'title,notes\n"A,b\n' + b"c,d\n" * 60_000)
     assert found[0].problems[0].reason.endswith("a quotation mark may be missing.")

@@ -7,16 +7,20 @@ import re
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 
 from app.db import transaction
 from app.errors import Invalid
 from app.extensions import db
 from app.models import Attachment, AuditEntry, Notification, Tag, Todo
-from app.services import attachments, exports, todos, undo
+from app.services import attachments, exports, imports, todos, undo
 from app.services.exports_formats import FORMATS
 from app.services.imports_formats import Record
 from app.services.imports_match import Matcher
+from app.tasks.imports import import_todos
+from app.tasks.runner import submit
 from tests.factories import create_tag, create_todo, create_user
+from tests.imports.conftest import ran
 
 TABLE = """title,notes,priority,due_on,complete,assignees,tags
 Water the plants,"The big one
@@ -199,6 +203,24 @@ def test_import_is_undone_as_one_step_and_can_be_done_again(take, viewer, cast):
     again = take(viewer("alice"), TABLE)
     assert again.job.result["added"] == 2
     assert len([todo for todo in all_todos() if not todo.deleted_at]) == 2
+
+
+def test_two_imports_of_the_same_rows_at_once_add_them_once(take, look, viewer, cast, app):
+    """The second to write meets the first's rows, and is begun again when those can be seen."""
+    one, two = (look(viewer("alice"), f"id,title\nA-1,One\nA-{number},Two\n") for number in (2, 3))
+    first = [imports.Reading(viewer("alice"), job.args["file"]) for job in (one, two)]
+    for reading, job in zip(first, (one, two), strict=True):
+        reading.start(job.result["mapping"])
+    both = [reading.rows(range(2)) for reading in first]
+    with transaction():
+        imports.apply(viewer("alice"), both[0], undo.begin(cast.alice.id, "import"), False)
+    with pytest.raises(IntegrityError), transaction():
+        imports.apply(viewer("alice"), both[1], undo.begin(cast.alice.id, "import"), False)
+    assert IntegrityError in import_todos.retry_on
+    facts = {"file": two.args["file"], "sha256": two.args["sha256"], "mapping": two.result["mapping"]}
+    again = ran(submit(viewer("alice"), import_todos, **facts, whole=False, change=False))
+    assert (again.result["added"], again.result["there"]) == (1, 1)
+    assert sorted(todo.title for todo in all_todos()) == ["One", "Two", "Two"]
 
 
 def test_todos_in_the_trail_name_the_job_and_its_starter(take, viewer, cast):
