@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from icalendar import Calendar, Event
 from icalendar import Todo as CalendarTodo
@@ -21,6 +21,7 @@ DONE_SHOWN = timedelta(days=30)
 MOST_SHOWN = 2000
 REFRESH = timedelta(hours=1)
 PRIORITIES = (1, 3, 5, 9)  # urgent, high, normal, low in RFC 5545, section 3.8.1.9
+NUMBER = "X-TODOS-ID"
 SPACE = uuid.UUID("5cbb4b3e-1f0c-4f0e-9f4e-9d6a1f1f7c55")
 Address = Callable[[Todo], str]
 
@@ -106,6 +107,11 @@ def task_of(todo: Todo, address: Address | None = None) -> CalendarTodo:
     return task
 
 
+def uid_of(todo_id: int, created_at: datetime, kind: str = "task") -> str:
+    """Return what calendars know a todo by: the same on this site for ever, another one on any other site."""
+    return str(uuid.uuid5(SPACE, f"{todo_id} {created_at.isoformat()} {kind}"))
+
+
 def _event(todo: Todo, address: Address) -> Event:
     """Return a todo as VEVENT; without an end it lasts the day."""
     event = Event()
@@ -117,7 +123,7 @@ def _event(todo: Todo, address: Address) -> Event:
 
 def _describe(component: CalendarTodo | Event, todo: Todo, kind: str, address: Address | None) -> None:
     """Add what tasks and events share; the instant of the last change makes the same calendar of the same todos."""
-    component.add("uid", str(uuid.uuid5(SPACE, f"{todo.id} {todo.created_at.isoformat()} {kind}")))
+    component.add("uid", uid_of(todo.id, todo.created_at, kind))
     component.add("dtstamp", todo.updated_at)
     component.add("created", todo.created_at)
     component.add("last-modified", todo.updated_at)

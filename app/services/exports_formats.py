@@ -102,6 +102,7 @@ class CalendarFile(File):
         task = calendars.task_of(row)
         if row.notes:
             task.add("description", row.notes)
+        task.add(calendars.NUMBER, row.id)  # an import finds the todo by it, and by its UID whether it is that one
         self.bytes.write(task.to_ical())
 
     def end(self) -> None:

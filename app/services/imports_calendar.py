@@ -6,6 +6,7 @@ from typing import Any
 
 from icalendar import Todo as Task
 
+from app.services.calendars import NUMBER
 from app.services.imports_read import Lines
 
 # RFC 5545, section 3.8.1.9: 1 is the highest, 9 the lowest, 0 undefined
@@ -44,7 +45,7 @@ def _read(source: str) -> dict[str, str] | str:
 
 def _values(task: Any) -> dict[str, str]:
     """Return the properties that have a meaning here."""
-    found = {name: str(task.get(name, "")) for name in ("UID", "SUMMARY", "DESCRIPTION")}
+    found = {name: str(task.get(name, "")) for name in ("UID", "SUMMARY", "DESCRIPTION", NUMBER)}
     level = int(task.get("PRIORITY", 0))
     found["PRIORITY"] = PRIORITIES[level] if 0 <= level <= 9 else str(level)
     found["DUE"] = _day(task.get("DUE"))

@@ -1,6 +1,7 @@
 """What would become of the rows of an import: who and what they name, and which todos are there already."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from sqlalchemy import and_, func, or_, select
 
@@ -8,7 +9,7 @@ from app.extensions import db
 from app.models.tags import tag_key
 from app.models.todos import Todo
 from app.models.users import User
-from app.services import tags, users
+from app.services import calendars, tags, users
 from app.services.imports_formats import Record
 from app.services.imports_guess import Mapping
 from app.services.imports_values import Problem, Row, read
@@ -56,7 +57,8 @@ class Matcher:
         columns = select(Todo.id, Todo.import_key, Todo.created_at).where(which)
         found = db.session.execute(columns).all() if rows else []
         by_key = {one.import_key: one for one in found if one.import_key}
-        by_origin = {(one.id, one.created_at): one for one in found}
+        by_origin: dict[Any, Any] = {(one.id, one.created_at): one for one in found}
+        by_origin |= {(one.id, calendars.uid_of(one.id, one.created_at)): one for one in found}
         for row in rows:
             todo = by_key.get(row.key) or (by_origin.get(row.origin) if row.origin else None)
             if todo is not None:

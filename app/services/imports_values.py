@@ -11,10 +11,12 @@ from app.db import utcnow
 from app.errors import AppError
 from app.models.todos import NORMAL, PRIORITIES
 from app.services import tags
+from app.services.calendars import NUMBER
 from app.services.imports_formats import Record
 from app.services.imports_guess import Mapping
 
 LONGEST_TITLE, LONGEST_NOTES = 200, 20_000  # characters, as the forms have it
+NUMERIC = re.compile(r"[0-9]{1,9}")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 YES = {"yes", "y", "true", "1", "x", "done", "complete", "completed", "closed", "finished", "cancelled"}
 NO = {"", "no", "n", "false", "0", "open", "todo", "to do", "incomplete", "needs-action", "in-process"}
@@ -40,7 +42,7 @@ class Row:
         key: the same in each file that has this row.
         fields: values of the columns that the file has.
         names: the people that it names, by field.
-        origin: number and instant of creation of the todo that it was exported from.
+        origin: number of the todo that it was exported from, with its instant of creation or its UID in calendars.
         problems: why it cannot be imported.
         todo_id: the todo that is there already.
     """
@@ -49,7 +51,7 @@ class Row:
     key: str = ""
     fields: dict[str, Any] = field(default_factory=dict)
     names: dict[str, list[str]] = field(default_factory=dict)
-    origin: tuple[int, datetime] | None = None
+    origin: tuple[int, datetime | str] | None = None
     problems: list[Problem] = field(default_factory=list)
     todo_id: int | None = None
 
@@ -85,7 +87,7 @@ def read(record: Record, mapping: Mapping, owner_id: int) -> Row:
     for name in ("owner", "assignees"):
         if name in texts:
             row.names[name] = [one.strip() for one in re.split(r"[,;\n]", texts[name]) if one.strip()]
-    _identify(row, texts, owner_id)
+    _identify(row, texts, record.values.get(NUMBER, ""), owner_id)
     return row
 
 
@@ -97,13 +99,15 @@ def _complete(fields: dict[str, Any]) -> None:
         fields.pop("completed_at", None)
 
 
-def _identify(row: Row, texts: dict[str, str], owner_id: int) -> None:
-    """Find what makes the row the same one in the next file."""
+def _identify(row: Row, texts: dict[str, str], ours: str, owner_id: int) -> None:
+    """Find what makes the row the same one in the next file; `ours` is the number in a calendar of this site."""
     number, created = texts.get("id", "").strip(), row.fields.get("created_at")
-    if number.isascii() and number.isdigit() and len(number) < 10 and created:
+    if NUMERIC.fullmatch(number) and created:
         row.origin = (int(number), created)
+    elif NUMERIC.fullmatch(ours):
+        row.origin = (int(ours), number)
     if number:
-        parts = ["id", number, created.isoformat() if row.origin and created else ""]
+        parts = ["id", number, created.isoformat() if NUMERIC.fullmatch(number) and created else ""]
     else:
         parts = ["content", *(" ".join(texts.get(name, "").split()) for name in CONTENT)]
     row.key = hashlib.sha256("\n".join([str(owner_id), *parts]).encode()).hexdigest()
