@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import DateTime, Dialect, String, event
+from sqlalchemy import DateTime, Dialect, String, event, func, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.sql.functions import FunctionElement
@@ -107,6 +107,18 @@ def hold(session: Any) -> None:
     connection = session.connection()
     if connection.dialect.name == "sqlite" and not connection.connection.dbapi_connection.in_transaction:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def take_turns(session: Any, number: int) -> None:
+    """Let one transaction at a time go on from here, until it ends: whoever waits sees what the other one did.
+
+    Args:
+        session: of the transaction.
+        number: names the lock in PostgreSQL; SQLite has but one.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(number)))
+    hold(session)
 
 
 def after_commit(callback: Callable[[], Any]) -> None:

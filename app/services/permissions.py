@@ -13,9 +13,9 @@ from flask_appbuilder.security.sqla.models import (
     assoc_user_group,
     assoc_user_role,
 )
-from sqlalchemy import ColumnElement, ScalarSelect, delete, exists, false, func, insert, select, union, update
+from sqlalchemy import ColumnElement, ScalarSelect, delete, exists, func, insert, select, union, update
 
-from app.db import transaction
+from app.db import take_turns, transaction
 from app.extensions import db
 from app.models.notifications import Notification
 from app.models.users import EndedSession, User
@@ -132,10 +132,7 @@ def sync(declared: set[Grant], renamed: Mapping[str, str], roles: Mapping[str, I
 
 def _lock(session: Any) -> None:
     """Let one process sync at a time, until its transaction ends."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(SYNC_LOCK)))
-    else:
-        session.execute(delete(Permission).where(false()))  # a write takes SQLite's only write lock
+    take_turns(session, SYNC_LOCK)
 
 
 def _names(session: Any, model: Any) -> dict[str, int]:

@@ -69,6 +69,7 @@ def save(viewer: User, role: Role, name: str, grant_ids: Sequence[int]) -> None:
         with transaction() as session:
             role.name, role.permissions = name.strip(), pairs
             session.add(role)
+            session.flush()
     except IntegrityError as error:
         raise Conflict("Another role has this name.") from error
 

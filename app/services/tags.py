@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, delete, exists, func, insert, select, upda
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import with_expression
 
-from app.db import hold, transaction, utcnow
+from app.db import hold, take_turns, transaction, utcnow
 from app.errors import Conflict, Denied, Invalid, NotFound
 from app.extensions import db
 from app.models.tags import LONGEST_TAG, Tag, tag_key, todo_tags
@@ -150,9 +150,7 @@ def made(names: Iterable[str]) -> dict[str, int]:
 
 def _lock() -> None:
     """Let one transaction at a time make tags, until it ends: whoever waits finds what the other one made."""
-    if db.engine.dialect.name == "postgresql":
-        db.session.execute(select(func.pg_advisory_xact_lock(TAGS_LOCK)))
-    hold(db.session())
+    take_turns(db.session(), TAGS_LOCK)
 
 
 def _held(keys: Iterable[str]) -> list[Tag]:

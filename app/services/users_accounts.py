@@ -113,6 +113,7 @@ def _unique() -> Iterator[Any]:
     try:
         with transaction() as session:
             yield session
+            session.flush()
     except IntegrityError as error:
         raise Conflict("This username or email address is taken.") from error
 

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from flask_appbuilder.security.sqla.models import Group, Role
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
-from app.db import hold, transaction
+from app.db import take_turns, transaction
 from app.errors import Denied
 from app.extensions import db
 from app.models.users import User
@@ -61,9 +61,7 @@ def keep_an_admin() -> Iterator[Any]:
         Denied: when they would; nothing is changed then.
     """
     with transaction() as session:
-        if session.get_bind().dialect.name == "postgresql":
-            session.execute(select(func.pg_advisory_xact_lock(ADMIN_LOCK)))
-        hold(session)
+        take_turns(session, ADMIN_LOCK)
         had = _has_admin()
         yield session
         session.flush()

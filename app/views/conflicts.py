@@ -5,17 +5,22 @@ late, and for rows without a version number it is how lateness is found out.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask import render_template, request
 from markupsafe import Markup
+from sqlalchemy.exc import InvalidRequestError
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, Field, HiddenField, PasswordField, SelectField, SelectMultipleField
 
-from app.errors import Stale
+from app.db import take_turns, transaction
+from app.errors import NotFound, Stale
 from app.views.widgets import PeopleField, TagsField, UploadField
 
 CHANGED = "Somebody changed this while you were editing it. Nothing of yours is lost: choose what to keep and save."
+FORMS_LOCK = 0x70D09  # an arbitrary number that names the lock in PostgreSQL
 Values = dict[str, list[str]]  # field -> what a browser would send of it
 
 
@@ -98,14 +103,25 @@ def resolve(form: Any, row: Any) -> None:
             field.process(data, getattr(row, field.name, None))
 
 
-def check(form: Any, row: Any) -> None:
-    """Refuse a form whose row, without a version number, is not what the form showed.
+@contextmanager
+def unchanged(form: Any, row: Any) -> Iterator[None]:
+    """Save a row without a version number within the block, unless it is not what the form showed any more.
+
+    Such forms are saved one at a time: of two that are sent at once, the second sees what the first one did.
 
     Raises:
         Stale: see above.
+        NotFound: when somebody deleted it.
     """
-    if (before := shown(form)) and before != of_row(form, row):
-        raise Stale(CHANGED)
+    with transaction() as session:
+        take_turns(session, FORMS_LOCK)
+        try:
+            session.refresh(row)
+        except InvalidRequestError as error:
+            raise NotFound("Somebody deleted this meanwhile. What you typed is still here, to be copied.") from error
+        if (before := shown(form)) and before != of_row(form, row):
+            raise Stale(CHANGED)
+        yield
 
 
 def compare(form: Any, row: Any) -> None:

@@ -1,6 +1,7 @@
 """How rows are added, changed and deleted in generated views; nothing typed is lost when it fails."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from flask import after_this_request, flash, request
@@ -53,10 +54,9 @@ class Editing(ModelView):
         return self._get_edit_widget(form=form)
 
     def _change(self, item: Any, form: Any) -> None:
-        """Change a row, unless it has no version of its own and somebody else was faster."""
-        if "version" not in form:
-            conflicts.check(form, item)
-        self.change(item, form)
+        """Change a row, unless somebody else was faster; services look at its version, if it has one."""
+        with nullcontext() if "version" in form else conflicts.unchanged(form, item):
+            self.change(item, form)
 
     def _saved(self, form: Any, save: Callable[[], None], message: str, item: Any = None) -> bool:
         """Validate and save; when it fails, tell why and answer with the status of the failure."""
@@ -97,6 +97,7 @@ class Editing(ModelView):
             with transaction() as database:
                 form.populate_obj(item)
                 database.add(item)
+                database.flush()
         except IntegrityError as error:
             raise Conflict("Another row has the same name.") from error
 

@@ -112,8 +112,8 @@ class ProfilePages(Page):
             return self.both(form, PasswordForm(formdata=None), 400)
         facts = {name: value for name, value in form.data.items() if name not in ("csrf_token", "shown")}
         try:
-            conflicts.check(form, viewer())
-            users_accounts.update_profile(viewer(), **facts)
+            with conflicts.unchanged(form, viewer()):
+                users_accounts.update_profile(viewer(), **facts)
         except AppError as error:
             form.form_errors.append(error.message)
             if isinstance(error, Stale):

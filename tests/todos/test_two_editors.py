@@ -3,17 +3,22 @@
 import io
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
+from threading import Barrier
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from flask_appbuilder.security.sqla.models import Role
+from sqlalchemy import delete, func, select
 
 from app.db import transaction, utcnow
+from app.errors import NotFound
 from app.extensions import db
-from app.models import Attachment, Todo
+from app.models import Attachment, Tag, Todo, todo_tags
 from app.services import todos
-from tests.factories import PNG, create_attachment, create_todo
+from app.views import conflicts
+from tests.factories import PNG, create_attachment, create_tag, create_todo
 
 DOORS = ("/todos/{0}", "/admin/todos/edit/{0}")
 
@@ -269,6 +274,35 @@ def test_roles_of_a_person_that_changed_meanwhile_are_not_overwritten(login, cas
     assert choices(answer.text) == {"take-first_name": "mine", "take-roles": "theirs"}
     ada.send(path, fields(answer.text))
     assert ([role.name for role in fresh(cast.bob).roles], cast.bob.first_name) == (["Viewer"], "Robert")
+
+
+@pytest.mark.parametrize("path", ["/admin/users/edit/{0}", "/admin/roles/edit/{1}", "/admin/tags/edit/{2}", "/profile"])
+def test_of_forms_that_are_saved_at_once_one_wins(login, cast, path):
+    role, tag = Role(name="Gardener"), create_tag("garden", create_todo(cast.alice))
+    with transaction() as session:
+        session.add(role)
+    path = path.format(cast.alice.id, role.id, tag.id)
+    field = "first_name" if path == "/profile" or "users" in path else "name"
+    name, start = "alice" if path == "/profile" else "ada", Barrier(4)
+    browsers = [login(name) for _ in range(4)]
+    forms = [opened(browser, path) | {field: f"Name {number}"} for number, browser in enumerate(browsers)]
+
+    def save(number: int) -> int:
+        start.wait()
+        return browsers[number].send(path, forms[number]).status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        statuses = list(pool.map(save, range(4)))
+    assert sorted(statuses) == [302, 409, 409, 409]
+
+
+def test_row_that_was_deleted_while_its_form_was_on_the_way_is_missed_in_a_sentence(cast):
+    tag = create_tag("garden", create_todo(cast.alice))
+    with db.engine.begin() as other:
+        other.execute(delete(todo_tags))
+        other.execute(delete(Tag))
+    with pytest.raises(NotFound, match="still here"), conflicts.unchanged(None, tag):
+        pytest.fail("there is nothing to be saved")
 
 
 CHOSEN = {
