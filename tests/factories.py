@@ -81,7 +81,9 @@ def create_job(owner: User | None, status: str = "queued", name: str = "todos.ex
     """Add a job."""
     if status == "running":
         fields = {"attempt": 1, "started_at": utcnow()} | fields
-    return _added(Job(owner=owner, name=name, status=status, args=fields.pop("args", {"ids": []}), **fields))
+    return _added(
+        Job(owner=owner, name=name, status=status, args=fields.pop("args", {"selection": {"ids": []}}), **fields)
+    )
 
 
 def create_key(user: User, scope: str = "write", **fields: Any) -> str:

@@ -87,7 +87,7 @@ def test_worker_names_the_declared_jobs_and_the_schedule(worker, environ):
 
 def test_group_of_tasks_runs_both_jobs(worker, site, alice):
     todos = [create_todo(alice, f"Todo {number}") for number in range(2)]
-    first, second = (create_job(alice, args={"ids": [todo.id]}) for todo in todos)
+    first, second = (create_job(alice, args={"selection": {"ids": [todo.id]}}) for todo in todos)
     task = site.extensions["celery"].tasks["todos.export"]
     group(task.s(first.id), task.s(second.id)).apply_async()
 

@@ -160,7 +160,7 @@ def test_programs_get_problems(broken, login):
     check_problem(client.get("/broken", headers=json), 500)
     check_problem(client.get("/api/v1/broken"), 500)
     check_problem(client.get("/api/v1/nowhere"), 404)
-    check_problem(client.post("/api/v1/todos/"), 405)
+    check_problem(client.put("/api/v1/todos/"), 405)
     check_problem(broken.test_client().get("/todos", headers=json), 401)
 
 

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 Schedule = Mapping[str, tuple[int, Callable[[], Any]]]  # name -> every so many seconds, what runs
 SWEEP_SECONDS = 300
 GRACE_SECONDS = 20  # between the exception in the job and the kill
-VISIBILITY_SECONDS = 3600  # longer than any job, or Redis delivers a running one again
+VISIBILITY_SECONDS = 2 * 3600  # longer than any job, or Redis delivers a running one again
 MALFORMED = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 

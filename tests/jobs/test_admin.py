@@ -55,7 +55,7 @@ def test_run_now_starts_a_line_once(login, cast):
 
 
 def test_many_jobs_are_cancelled_and_run_again(login, cast):
-    waiting, failed = create_job(cast.alice), create_job(cast.bob, "failed", args={"ids": [2]})
+    waiting, failed = create_job(cast.alice), create_job(cast.bob, "failed", args={"selection": {"ids": [2]}})
     client = login("max")
     for name in ("again_chosen", "cancel_chosen"):
         chosen = {"action": name, "rowid": [waiting.id, failed.id]}

@@ -46,7 +46,7 @@ def test_cancel_stops_jobs_and_refuses_unknown_ones(cast, flask):
 
 
 def test_retry_repeats_ended_jobs_and_refuses_others(cast, flask, queue):
-    ended, waiting = create_job(cast.alice, "failed"), create_job(cast.alice, args={"ids": [1]})
+    ended, waiting = create_job(cast.alice, "failed"), create_job(cast.alice, args={"selection": {"ids": [1]}})
     assert f"repeats job {ended.id}" in flask("retry", str(ended.id))
     assert "has not ended" in flask("retry", str(waiting.id), fails=True)
     assert len(queue) == 1

@@ -129,7 +129,7 @@ def test_pages_follow_one_another(login, cast):
 
 
 def test_end_of_a_job_is_told_to_its_owner(login, cast):
-    job = create_job(cast.alice, args={"ids": [create_todo(cast.alice).id]})
+    job = create_job(cast.alice, args={"selection": {"ids": [create_todo(cast.alice).id]}})
     runner.execute(job.id)
     assert told(cast.alice) == [("job", None)]
     assert re.search(r"Export todos</a>\s*is done", login("alice").get("/notifications").text)
