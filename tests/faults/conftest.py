@@ -56,8 +56,8 @@ def start(
     """Returns a function that starts a worker, or beat, and waits until it is ready, or has written some other text."""
     started: list[Process] = []
 
-    def begin(command: list[str] = WORKER, ready: str | None = " ready.") -> Process:
-        process = Process(command, environment(migrated, broker.url), tmp_path / f"{len(started)}.log")
+    def begin(command: list[str] = WORKER, ready: str | None = " ready.", **more: str) -> Process:
+        process = Process(command, environment(migrated, broker.url, **more), tmp_path / f"{len(started)}.log")
         started.append(process)
         if ready:
             process.wait_for(ready)
