@@ -11,6 +11,8 @@ from openpyxl import load_workbook
 from openpyxl.utils.escape import unescape
 
 from app.db import transaction
+from app.extensions import db
+from app.models import Job
 from app.services import attachments, exports_archive, exports_formats
 from app.services.exports import COLUMNS
 from app.tasks.runner import execute
@@ -147,6 +149,25 @@ def test_second_click_starts_no_second_job(login, cast):
     client = login("alice")
     places = {client.send("/selection/export?all=1", {"kind": "csv"}).location for _ in range(2)}
     assert len(places) == 1
+
+
+def test_whole_lists_wait_behind_what_somebody_waits_for(login, cast):
+    todo = create_todo(cast.alice)
+    client = login("alice")
+    for address, queue in ((f"?id={todo.id}", "interactive"), ("?all=1", "bulk")):
+        place = client.send(f"/selection/export{address}", {"kind": "csv"}).location
+        assert db.session.get(Job, int(place.rpartition("/")[2])).queue == queue
+
+
+def test_back_leads_to_the_list_one_came_from(login, cast):
+    todo = create_todo(cast.alice)
+    client = login("alice")
+    for seen in ("/todos?q=water", "/jobs", f"/todos/{todo.id}"):
+        client.get(seen)
+    assert 'href="/todos?q=water">Back to the list' in client.get(f"/selection/export?id={todo.id}").text
+    answer = client.send(f"/selection/priority?id={todo.id}:1", {"priority": 0})
+    assert answer.location == "/todos?q=water"
+    assert "1 todo given another priority." in client.get(answer.location).text
 
 
 def test_filters_of_the_generated_list_select_too(login, cast):
