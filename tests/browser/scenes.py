@@ -1,8 +1,9 @@
 """Every page, full of the same words, for tests that visit them all."""
 
 from datetime import timedelta
+from typing import Any
 
-from app.db import utcnow
+from app.db import transaction, utcnow
 from app.services.users import today
 from tests.browser.sites import Site, find
 from tests.factories import create_attachment, create_comment, create_filter, create_job, create_tag, create_todo
@@ -20,6 +21,8 @@ USER_PAGES = (
     "selection/tag?all=1",
     "todos/{todo}",
     "todos/{shared}",
+    "todos/import",
+    "todos/import/{looked}",
     "users",
     "users?q=zebra",
     "users/{person}",
@@ -58,6 +61,15 @@ ADMIN_PAGES = (
 )
 
 
+def preview(text: str) -> dict[str, Any]:
+    """What a look at a file with such texts found."""
+    row = {"number": 2, "title": text, "notes": text * 2, "complete": True, "priority": "high", "due_on": "2030-05-01"}
+    row |= {"owner": text[:60], "assignees": text[:60], "tags": [text[:40]], "outcome": "there", "problems": []}
+    wrong = row | {"number": 3, "complete": False, "outcome": "error", "problems": [text]}
+    facts = {"format": "CSV, UTF-8", "rows": 3, "columns": [text], "mapping": {"title": text}, "new": 1, "there": 1}
+    return facts | {"error": 1, "first": [row, wrong], "reasons": [{"row": 3, "column": text, "reason": text}]}
+
+
 def build(site: Site, text: str, name: str, file_name: str) -> dict[str, list[str]]:
     """Add people of this name with todos, files and jobs that carry the text; return what a member and an admin see."""
     names = {"first_name": name, "last_name": name}
@@ -75,6 +87,11 @@ def build(site: Site, text: str, name: str, file_name: str) -> dict[str, list[st
             create_attachment(owned, name=file_name, kind="text/plain")
         job = create_job(alice, "failed", error=text)
         create_job(ada, "failed", error=text)
+        looked = create_job(alice, "succeeded", "todos.check_import", args={"sha256": "", "mapping": None})
+        looked.args = looked.args | {"file": create_attachment(job_id=looked.id, uploaded_by_id=alice.id).id}
+        looked.result = preview(text)
+        with transaction():
+            pass
         tags = [create_tag(f"{text[:40]} {ada.id}", todo, shared), create_tag(f"{text[:40]} {ada.id} more", todo)]
         comment = create_comment(
             todo, alice, f"@{ada.username} {text}\nhttps://www.example.org/{text.split()[0]}", mentions=[ada]
@@ -89,6 +106,7 @@ def build(site: Site, text: str, name: str, file_name: str) -> dict[str, list[st
             "shared": shared.id,
             "person": alice.id,
             "job": job.id,
+            "looked": looked.id,
         }
     return {
         member: [page.format(**ids) for page in USER_PAGES],
