@@ -8,7 +8,7 @@ NOT_INSTALLED := The packages could not be installed, see above; all have wheels
 NOT_OLDEST := Pin with the oldest Python that is supported: make clean requirements PYTHON=python3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-deploy lint demo screenshots requirements settings vendor clean
+.PHONY: help run test test-deploy soak lint demo screenshots requirements settings vendor clean
 
 help: ## List these commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,9 @@ endif
 
 test-deploy: .venv/dev.stamp ## Build the image and run it as in production: on Debian, as root, with podman.
 	sh tests/deploy/run.sh $(ARGS)
+
+soak: .venv/dev.stamp ## Kill workers and break Redis under jobs; MINUTES=30 says for how long.
+	@$(PY) -m bench.soak
 
 lint: .venv/dev.stamp ## Check style, format and types.
 	$(PY) -m ruff check .
