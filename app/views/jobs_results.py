@@ -8,6 +8,7 @@ from app.security import viewer
 from app.services import jobs_parts, todos_selection, undo
 from app.services.todos_changes import CHANGES
 from app.tasks.declare import add_up
+from app.tasks.imports import import_todos
 from app.tasks.todos import CHANGE_JOBS, undo_todos
 from app.views.pages import counted
 from app.views.selections import described, list_of
@@ -33,6 +34,7 @@ def about(job: Job) -> dict[str, Any]:
         if result is None and job.parts_total:  # what was done before it was cancelled
             result = add_up([part.result for part in jobs_parts.of(job.id) if part.result])
         found["sentences"] = sentences(job.name, result or {}) if result is not None else []
+    if job.is_final and job.name in (*DONE, import_todos.name):
         found["step_id"] = undo.of_job(viewer(), job.id)
     return found
 

@@ -43,6 +43,7 @@ def test_member_imports_a_file_page_by_page(login, cast):
     assert "<strong>1</strong> added" in page
     assert "<strong>1</strong> left out, with errors" in page
     assert list(db.session.scalars(select(Todo.title))) == ["Grüße"]
+    assert f'action="/undo/{job.result["step"]}"' in page
     client.send(f"/undo/{job.result['step']}")
     assert db.session.scalar(select(Todo.deleted_at)) is not None
 
