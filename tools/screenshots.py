@@ -41,6 +41,8 @@ PATHS = {
     "todos": "todos",
     "todos-done": "todos?show=done",
     "search": "todos?scope=all&q=report",
+    "import": "todos/import",
+    "export": "selection/export?all=1",
     "trash": "trash",
     "notifications": "notifications",
     "people": "users",
