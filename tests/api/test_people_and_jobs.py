@@ -67,6 +67,7 @@ def test_job_is_started_watched_and_cancelled(program, cast):
         {"name": "todos.export", "args": {"ids": [2**31]}},
         {"name": "todos.export", "args": {"ids": [1], "run": 1}},
         {"name": "todos.export", "args": {"ids": [1], "kind": "exe"}},
+        {"name": "todos.export", "args": {"ids": [1], "with_files": 0}},
         {"name": "todos.export", "args": {"ids": [1]}, "owner_id": 1},
     ],
     ids=str,

@@ -15,7 +15,7 @@ from app.services.paging import Wanted
 from app.tasks.runner import submit
 from app.tasks.todos import export_todos
 from app.views.api.base import Api, operation
-from app.views.api.schemas import PageSchema, page_of, row_id
+from app.views.api.schemas import Flag, PageSchema, page_of, row_id
 from app.views.api.todos_schemas import FileSchema
 from app.views.jobs import title
 
@@ -29,7 +29,7 @@ class ExportSchema(Schema):
 
     ids = fields.List(row_id(), required=True, validate=Length(1, MOST_EXPORTED))
     kind = fields.String(load_default="csv", validate=OneOf(sorted(FORMATS)))
-    with_files = fields.Boolean(load_default=False, metadata={"description": "A ZIP archive with all attachments."})
+    with_files = Flag(load_default=False, metadata={"description": "A ZIP archive with all attachments."})
 
 
 class NewJobSchema(Schema):
