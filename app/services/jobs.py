@@ -101,7 +101,8 @@ def create(
             with transaction() as session:
                 if limit is not None:
                     _check_limit(session, owner_id, limit)
-                session.add(job)
+                with session.begin_nested():  # a key that is taken leaves the rest of the caller's transaction alone
+                    session.add(job)
             return job, True
         except (IntegrityError, Limited) as error:
             same = select(Job).where(Job.idempotency_key == key, Job.status.in_(ACTIVE))

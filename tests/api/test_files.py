@@ -4,6 +4,7 @@ import hashlib
 import io
 
 import pytest
+from sqlalchemy import func, select
 
 from app.extensions import db
 from app.models import Attachment
@@ -13,10 +14,10 @@ from tests.factories import PNG, create_attachment, create_job, create_todo
 DATA = b"%PDF-1.4\n" + bytes(range(256)) * 3000  # more than two chunks
 
 
-def put(ask, todo, data=PNG, query="&name=dot.png", kind="application/octet-stream"):
+def put(ask, todo, data=PNG, query="&name=dot.png", kind="application/octet-stream", **headers):
     """Send the bytes of a file as they are."""
     path = f"/api/v1/attachments/?todo_id={todo.id}{query}"
-    return ask.app.test_client().post(path, data=data, headers=ask.headers, content_type=kind)
+    return ask.app.test_client().post(path, data=data, headers=ask.headers | headers, content_type=kind)
 
 
 def test_file_comes_back_byte_by_byte_whole_and_in_ranges(program, cast):
@@ -36,6 +37,18 @@ def test_file_comes_back_byte_by_byte_whole_and_in_ranges(program, cast):
     assert (part.status_code, part.data) == (206, DATA[262100:262201])
     assert ask("GET", f"{path}/content", If_None_Match=whole.headers["ETag"]).status_code == 304
     assert ask("GET", f"{path}/content", Range="bytes=9999999-").status_code == 416
+
+
+def test_file_that_is_sent_again_with_its_key_is_kept_once(program, cast):
+    todo, ask, key = create_todo(cast.alice), program("alice"), {"Idempotency-Key": "f1"}
+    first, second = (put(ask, todo, **key) for _ in range(2))
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert (second.json, second.headers["Idempotency-Replayed"]) == (first.json, "true")
+    assert ask("GET", f"/todos/{todo.id}").json["attachments"] == [first.json]
+    check_problem(put(ask, todo, PNG + b"more", **key), 422)
+    check_problem(put(ask, todo, b"", **{"Idempotency-Key": "f2"}), 422)
+    assert put(ask, todo, **{"Idempotency-Key": "f2"}).status_code == 201
+    assert db.session.scalar(select(func.count()).select_from(Attachment)) == 2
 
 
 def test_file_may_come_in_a_form(program, cast):

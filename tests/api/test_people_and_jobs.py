@@ -55,6 +55,20 @@ def test_job_is_started_watched_and_cancelled(program, cast):
     assert ask("GET", "/jobs/?status=failed").json["result"] == []
 
 
+def test_request_with_the_same_key_starts_no_second_job_even_when_the_first_has_ended(program, cast):
+    todo, ask = create_todo(cast.alice), program("alice")
+    body = {"name": "todos.export", "args": {"ids": [todo.id]}}
+    first = ask("POST", "/jobs/", body, Idempotency_Key="j1")
+    ask("POST", f"/jobs/{first.json['id']}/cancel")
+    again = ask("POST", "/jobs/", body, Idempotency_Key="j1")
+    assert (again.json, again.headers["Location"]) == (first.json, first.headers["Location"])
+    other = ask("POST", "/jobs/", body, Idempotency_Key="j2")
+    assert other.json["id"] != first.json["id"]
+    active = ask("POST", "/jobs/", body, Idempotency_Key="j3")
+    assert active.json["id"] == other.json["id"]
+    assert len(ask("GET", "/jobs/").json["result"]) == 2
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -60,7 +60,8 @@ def test_trail_tells_of_the_whole_and_not_of_its_parts(cast, declare):
     for part in parts_of(job):
         execute(part.id)
     execute(job.id)
-    found = db.session.execute(select(AuditEntry.row_id, AuditEntry.action).filter_by(entity="job")).all()
+    trail = select(AuditEntry.row_id, AuditEntry.action).filter_by(entity="job").order_by(AuditEntry.id)
+    found = db.session.execute(trail).all()
     assert [tuple(row) for row in found] == [(job.id, action) for action in ("submitted", "started", "succeeded")]
 
 

@@ -52,7 +52,8 @@ class AttachmentApi(Api):
         content=UPLOAD,
         answer=FileSchema,
         status=201,
-        errors=(404, 409, 422),
+        once=True,
+        errors=(404,),
     )
     def add(self, query: dict[str, Any]) -> Attachment:
         """Keep a file: its type is found in its content, and nothing of it stays in memory."""

@@ -34,7 +34,7 @@ def operation(summary: str, permission: str | None, **more: Any) -> Callable[[Ha
             if known.body:
                 given["body"] = read(known.body, json_body())
             work = functools.partial(self.answered, known, handler, given)
-            return once(work) if known.once else work()
+            return once(work, streamed=known.content is not None) if known.once else work()
 
         call.operation = known  # type: ignore[attr-defined]
         if permission and not known.on:

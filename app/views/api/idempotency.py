@@ -21,8 +21,12 @@ PARAMETER = {
 KEPT_HEADERS = ("Location", "ETag", "Content-Type")
 
 
-def once(work: Callable[[], Response]) -> Response:
+def once(work: Callable[[], Response], streamed: bool = False) -> Response:
     """Do the work, or return the answer that the same request with the same key got before.
+
+    Args:
+        work: makes the answer.
+        streamed: whether the body is a file, which is not read to tell one request from another.
 
     Raises:
         Invalid: when the key is empty, too long, or not of printable ASCII.
@@ -33,7 +37,7 @@ def once(work: Callable[[], Response]) -> Response:
     key = request.headers[HEADER]
     if not re.fullmatch("[!-~]{1,255}", key):
         raise Invalid("An idempotency key has from 1 to 255 printable characters of ASCII, without blanks.")
-    row = idempotency.claim(viewer(), key, fingerprint())
+    row = idempotency.claim(viewer(), key, fingerprint(streamed))
     if row.status is not None:
         replayed = Response(row.body or "", row.status, row.headers or {})
         replayed.headers["Idempotency-Replayed"] = "true"
@@ -49,7 +53,8 @@ def once(work: Callable[[], Response]) -> Response:
         raise
 
 
-def fingerprint() -> str:
-    """Return what makes two requests the same."""
-    parts = (request.method.encode(), request.full_path.encode(), request.get_data())
+def fingerprint(streamed: bool) -> str:
+    """Return what makes two requests the same: of a file its length, of anything else all that was sent."""
+    body = str(request.content_length).encode() if streamed else request.get_data()
+    parts = (request.method.encode(), request.full_path.encode(), body)
     return hashlib.sha256(b"\0".join(parts)).hexdigest()

@@ -87,7 +87,7 @@ class JobApi(Api):
         return {"result": found, "next": following}
 
     @expose("/", methods=["POST"])
-    @operation("Start a job", "submit", body=NewJobSchema, answer=JobSchema, status=202, errors=(429,))
+    @operation("Start a job", "submit", body=NewJobSchema, answer=JobSchema, status=202, once=True, errors=(429,))
     def submit(self, body: dict[str, Any]) -> Response:
         """Start a job; the one that is doing the same already is returned instead."""
         args = dict(body["args"])
