@@ -112,3 +112,25 @@ def test_unknown_name_in_a_people_field_is_said_and_kept(page: Page, site: Site,
     page.get_by_role("button", name="Remove nobody.at.all").click()
     page.get_by_role("button", name="Add").click()
     expect(todo(page, "For somebody")).to_be_visible()
+
+
+def test_tags_are_made_and_chosen_while_typing(page: Page, site: Site):
+    owner = site.add_person()
+    site.add_todo(owner, "Feed the cat")
+    sign_in(page, owner)
+    page.get_by_role("link", name="Feed the cat").click()
+    tags, chips = page.get_by_role("combobox", name="Tags"), page.locator(".chip")
+    tab_to(tags)
+    page.keyboard.type("Homework,Garden")
+    page.keyboard.press("Enter")  # makes what was typed a tag, and does not send the form
+    expect(chips).to_have_count(2)
+    tab_to(page.get_by_role("button", name="Save"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("Saved “Feed the cat”.")
+    page.get_by_role("link", name="Feed the cat").click()
+    expect(chips).to_have_text(["Garden×", "Homework×"])
+    tab_to(tags)
+    page.keyboard.type("Home")
+    expect(offered(page).first).to_contain_text("Home")
+    page.keyboard.press("Enter")  # never takes the longer name that is there
+    expect(chips.last).to_have_text("Home×")
