@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from flask import Response, request
+from flask import Response, jsonify, request
 
 from app.errors import AppError, Stale
 
@@ -48,8 +48,12 @@ def check_match(body: Any, required: bool) -> None:
         raise Outdated("Somebody changed this since you read it. Read it again, then repeat what you changed.")
 
 
-def tagged(answer: Response, body: Any) -> Response:
-    """Give an answer its entity tag, or leave the body out if the program has it already."""
+def tagged(body: Any, new_at: str = "") -> Response:
+    """Return a row with its entity tag, without the body if the program has it already; a new one with its address."""
+    answer = jsonify(body)
+    if new_at:
+        answer.status_code = 201
+        answer.headers["Location"] = new_at
     answer.set_etag(etag_of(body))
     if request.method in ("GET", "HEAD"):
         answer.make_conditional(request)

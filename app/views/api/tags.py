@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import jsonify, url_for
+from flask import url_for
 from flask.typing import ResponseReturnValue
 from flask_appbuilder.api import expose
 from marshmallow import Schema, fields
@@ -69,14 +69,9 @@ class TagApi(Api):
     class_permission_name = "Tag"
     openapi_spec_tag = "Tags"
 
-    def one(self, tag: Tag, status: int = 200) -> ResponseReturnValue:
+    def one(self, tag: Tag, new: bool = False) -> ResponseReturnValue:
         """Return a tag with its entity tag."""
-        body = SCHEMA.dump(tag)
-        answer = jsonify(body)
-        answer.status_code = status
-        if status == 201:
-            answer.headers["Location"] = url_for("TagApi.get", tag_id=tag.id)
-        return tagged(answer, body)
+        return tagged(SCHEMA.dump(tag), url_for("TagApi.get", tag_id=tag.id) if new else "")
 
     @expose("/", methods=["GET"])
     @operation("List tags", "lookup", query=TagQuerySchema, answer=page_of(TagSchema, "TagPage"), errors=(422,))
@@ -89,7 +84,7 @@ class TagApi(Api):
     @operation("Add a tag", "add", body=NewTagSchema, answer=TagSchema, status=201, once=True)
     def add(self, body: dict[str, Any]) -> ResponseReturnValue:
         """Add a tag that no todo has yet."""
-        return self.one(saved(Tag(), body["name"], body.get("colour") or usual_colour(tag_key(body["name"]))), 201)
+        return self.one(saved(Tag(), body["name"], body.get("colour") or usual_colour(tag_key(body["name"]))), new=True)
 
     @expose("/<id:tag_id>", methods=["GET"])
     @operation("Read a tag", "lookup", answer=TagSchema)

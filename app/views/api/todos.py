@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flask import jsonify, url_for
+from flask import url_for
 from flask.typing import ResponseReturnValue
 from flask_appbuilder.api import expose
 
@@ -71,14 +71,9 @@ class TodoApi(Api):
     class_permission_name = "Todo"
     openapi_spec_tag = "Todos"
 
-    def one(self, todo: Todo, status: int = 200) -> ResponseReturnValue:
+    def one(self, todo: Todo, new: bool = False) -> ResponseReturnValue:
         """Return a todo with its entity tag."""
-        body = SCHEMA.dump(todo)
-        answer = jsonify(body)
-        answer.status_code = status
-        if status == 201:
-            answer.headers["Location"] = url_for("TodoApi.get", todo_id=todo.id)
-        return tagged(answer, body)
+        return tagged(SCHEMA.dump(todo), url_for("TodoApi.get", todo_id=todo.id) if new else "")
 
     @expose("/", methods=["GET"])
     @operation("List todos", "list", query=TodoQuerySchema, answer=TodoPageSchema, errors=(422,))
@@ -92,7 +87,7 @@ class TodoApi(Api):
     @operation("Add a todo", "add", body=NewTodoSchema, answer=TodoSchema, status=201, once=True)
     def add(self, body: dict[str, Any]) -> ResponseReturnValue:
         """Add a todo."""
-        return self.one(todos.create(viewer(), **values(body)), 201)
+        return self.one(todos.create(viewer(), **values(body)), new=True)
 
     @expose("/<id:todo_id>", methods=["GET"])
     @operation("Read a todo", "show", answer=TodoSchema)
