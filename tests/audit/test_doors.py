@@ -1,5 +1,6 @@
 """Every way in which something changes leaves exactly one entry, with who, through what and from where."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -10,7 +11,7 @@ from app.db import transaction
 from app.errors import AppError
 from app.extensions import db
 from app.models import AuditEntry, Todo
-from app.services import todos
+from app.services import api_keys, todos
 from app.services.permissions import load_user
 from app.tasks.runner import execute, submit_for
 from app.tasks.users_leaving import leave
@@ -102,6 +103,19 @@ def test_registration_and_people_in_the_admin_are_told(app, login, cast, since):
     assert [entry.action for entry in found] == ["deactivated", "roles_changed", "changed"]
     assert {(entry.actor_id, entry.row_id) for entry in found} == {(cast.ada.id, cast.bob.id)}
     assert found[2].changes == {"first_name": None}
+
+
+def test_keys_of_programs_and_the_end_of_sessions_are_told(login, cast, since):
+    client = login("alice")
+    answer = client.send("/profile/keys", {"name": "Backup", "scope": "read", "days": "30"})
+    (made,) = since()
+    assert (made.action, made.actor_id, made.label, made.kind) == ("key_created", cast.alice.id, "Backup", "security")
+    secret = max(re.findall(rf"{api_keys.PREFIX}[\w-]+", answer.text), key=len)
+    assert secret not in str(made.changes)
+    assert client.send(f"/profile/keys/{made.row_id}/revoke").status_code == 302
+    assert [(entry.action, entry.row_id) for entry in since()] == [("key_revoked", made.row_id)]
+    assert client.send("/profile/sessions").status_code == 302
+    assert [(entry.action, entry.row_id) for entry in since()] == [("sessions_ended", cast.alice.id)]
 
 
 def test_command_is_told_with_who_ran_it(app, cast, since):
