@@ -135,14 +135,14 @@ def apply(viewer: User, rows: Sequence[Row], step_id: int, change: bool) -> Coun
     """Add the new rows and change those that are there, within the present transaction; rows with problems stay out.
 
     Args:
-        step_id: of `undo.begin`; takes back what is added.
+        step_id: of `undo.begin`; takes all of it back.
         change: whether todos that are there become what their rows say, as far as the viewer may change them.
     """
     new = [row for row in rows if row.outcome == "new"]
     old = {row.todo_id: row for row in rows if row.outcome == "there"}
     if new:
         _add(viewer, new, step_id)
-    updated = _change(viewer, old) if change and old else 0
+    updated = _change(viewer, old, step_id) if change and old else 0
     return Counts(len(new), updated, len(old) - updated)
 
 
@@ -183,19 +183,21 @@ def _columns(row: Row, now: Any) -> dict[str, Any]:
     }
 
 
-def _change(viewer: User, rows: dict[int | None, Row]) -> int:
+def _change(viewer: User, rows: dict[int | None, Row], step_id: int) -> int:
     """Make todos what their rows say and return how many are different now."""
     hold(db.session())
     statement = select(Todo).where(Todo.id.in_(rows), changeable_by(viewer)).order_by(Todo.id)
     loaded = statement.options(selectinload(Todo.tags), selectinload(Todo.assignees)).with_for_update(of=Todo)
-    changed = 0
+    changed: dict[int, dict[str, Any]] = {}
     for todo in db.session.scalars(loaded.execution_options(populate_existing=True)):
-        before = todo.version
+        version, was = todo.version, undo.before(todo)
         with suppress(Denied):
-            todos.update_todo(viewer, todo, before, **_wanted(viewer, todo, rows[todo.id]))
+            todos.update_todo(viewer, todo, version, **_wanted(viewer, todo, rows[todo.id]))
         db.session.flush()
-        changed += todo.version != before
-    return changed
+        if todo.version != version:
+            changed[todo.id] = was | {"version": todo.version}
+    undo.remember_changed(step_id, changed)
+    return len(changed)
 
 
 def _wanted(viewer: User, todo: Todo, row: Row) -> dict[str, Any]:

@@ -10,12 +10,12 @@ changes many todos, here or in the batches of a job, does within the transaction
 `todos.set_complete` and its kin do this already and take the `step_id` of a step that has begun.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, delete, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Table, and_, delete, func, insert, literal, or_, select, update
 
 from app.db import UtcDateTime, transaction, utcnow
 from app.errors import NotFound
@@ -37,16 +37,17 @@ RIGHTS: dict[str, Callable[[User], ColumnElement[bool]]] = {
     "delete": deletable_by,
     "restore": deletable_by,
     "assign": deletable_by,
-    "import": deletable_by,
+    "import": changeable_by,
     "tag": changeable_by,
     "priority": changeable_by,
     "due": changeable_by,
 }
-# action -> what is kept besides, of which table, and its column
-LINKS: dict[str, tuple[Any, Table, str]] = {
-    "assign": (UndoAssignee, todo_assignees, "user_id"),
-    "tag": (UndoTag, todo_tags, "tag_id"),
-}
+TEXTS = ("title", "notes")  # what an import may change as well
+# what is kept besides, of which table, and its column
+Links = tuple[Any, Table, str]
+PEOPLE: Links = (UndoAssignee, todo_assignees, "user_id")
+TAGS: Links = (UndoTag, todo_tags, "tag_id")
+LINKS: dict[str, tuple[Links, ...]] = {"assign": (PEOPLE,), "tag": (TAGS,), "import": (PEOPLE, TAGS)}
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,7 @@ def remember(step_id: int, action: str, which: ColumnElement[bool]) -> list[int]
     table = _table(UndoRow)
     kept = insert(table).from_select(["step_id", "todo_id", "version", *COLUMNS], rows).returning(table.c.todo_id)
     ids = sorted(session.scalars(kept))
-    if action in LINKS:
-        model, links, column = LINKS[action]
+    for model, links, column in LINKS.get(action, ()):
         present = select(literal(step_id), links.c.todo_id, links.c[column]).where(links.c.todo_id.in_(ids))
         session.execute(insert(_table(model)).from_select(["step_id", "todo_id", column], present))
     return ids
@@ -100,6 +100,40 @@ def remember_new(step_id: int, user_id: int, ids: Sequence[int]) -> None:
     for start in range(0, len(ids), BATCH):
         rows = select(*values).where(Todo.id.in_(ids[start : start + BATCH]))
         db.session.execute(insert(_table(UndoRow)).from_select(["step_id", "todo_id", "version", *COLUMNS], rows))
+
+
+def before(todo: Todo) -> dict[str, Any]:
+    """Return all that an import may change of a todo, for `remember_changed`; its people and tags are loaded."""
+    links = {"user_id": [user.id for user in todo.assignees], "tag_id": [tag.id for tag in todo.tags]}
+    return {name: getattr(todo, name) for name in (*COLUMNS, *TEXTS)} | links
+
+
+def remember_changed(step_id: int, changed: Mapping[int, dict[str, Any]]) -> None:
+    """Keep what todos were that an import changed within the present transaction.
+
+    Args:
+        changed: id -> what `before` returned, and the `version` that the import gave it.
+    """
+    names = ("version", *COLUMNS, *TEXTS)
+    _insert(
+        UndoRow,
+        [{"step_id": step_id, "todo_id": pk} | {name: was[name] for name in names} for pk, was in changed.items()],
+    )
+    for model, _, column in LINKS["import"]:
+        _insert(
+            model,
+            [
+                {"step_id": step_id, "todo_id": pk, column: other}
+                for pk, was in changed.items()
+                for other in was[column]
+            ],
+        )
+
+
+def _insert(model: Any, rows: list[dict[str, Any]]) -> None:
+    """Add rows, if there are any."""
+    if rows:
+        db.session.execute(insert(_table(model)), rows)
 
 
 def forget(step_id: int) -> None:
@@ -168,18 +202,25 @@ def take_back_some(viewer: User, step_id: int, ids: list[int]) -> int:
 
 def _take_back(viewer: User, action: str, step_id: int, ids: list[int]) -> list[int]:
     """Give these todos their former values, assignees or tags; return the ids of those that nobody changed since."""
-    session, may = db.session, RIGHTS[action](viewer)
+    session = db.session
+    # what the action added goes to the trash, which needs the right to delete
+    may = and_(RIGHTS[action](viewer), or_(UndoRow.deleted_at.is_(None), deletable_by(viewer)))
     unchanged = (UndoRow.step_id == step_id, UndoRow.todo_id == Todo.id, UndoRow.version == Todo.version)
-    before = {name: getattr(UndoRow, name) for name in COLUMNS}
-    values = before | {"version": Todo.version + 1, "updated_at": utcnow()}
-    statement = update(Todo).where(Todo.id.in_(ids), *unchanged, may).values(values).returning(Todo.id)
-    done = list(session.scalars(statement.execution_options(synchronize_session=False)))
-    if action in LINKS:
-        model, links, column = LINKS[action]
-        session.execute(delete(links).where(links.c.todo_id.in_(done)))
-        former = select(model.todo_id, getattr(model, column)).where(model.step_id == step_id, model.todo_id.in_(done))
+    values = {name: getattr(UndoRow, name) for name in COLUMNS} | {"version": Todo.version + 1, "updated_at": utcnow()}
+    if action == "import":
+        values |= {name: func.coalesce(getattr(UndoRow, name), getattr(Todo, name)) for name in TEXTS}
+    statement = update(Todo).where(Todo.id.in_(ids), *unchanged, may).values(values)
+    returned = session.execute(
+        statement.returning(Todo.id, Todo.deleted_at).execution_options(synchronize_session=False)
+    )
+    done: dict[int, datetime | None] = dict(returned.all())
+    changed = [todo_id for todo_id, deleted_at in done.items() if deleted_at is None]
+    for model, links, column in LINKS.get(action, ()):
+        session.execute(delete(links).where(links.c.todo_id.in_(changed)))
+        kept = model.step_id == step_id, model.todo_id.in_(changed)
+        former = select(model.todo_id, getattr(model, column)).where(*kept)
         session.execute(insert(links).from_select(["todo_id", column], former))
-    return done
+    return list(done)
 
 
 def sweep() -> int:

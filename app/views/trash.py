@@ -27,7 +27,7 @@ UNDONE = {
     "delete": "restored",
     "restore": "put back into the trash",
     "assign": "assigned as before",
-    "import": "moved to the trash",
+    "import": "taken back: new ones are in the trash, others what they were",
     "tag": "tagged as before",
     "priority": "given their former priority",
     "due": "given their former due date",

@@ -206,6 +206,35 @@ def test_import_is_undone_as_one_step_and_can_be_done_again(take, viewer, cast):
     assert len([todo for todo in all_todos() if not todo.deleted_at]) == 2
 
 
+def test_undo_gives_back_what_an_import_updated_and_spares_what_changed_since(take, viewer, cast):
+    garden = create_tag("garden")
+    take(viewer("alice"), "id,title,notes,priority,assignees,tags\n1,One,a,high,bob,garden\n2,Two,,,,\n3,Same,,,,\n")
+    before = [facts(todo) for todo in all_todos()]
+    head = "id,title,notes,assignees,tags,complete"
+    lines = "1,Uno,b,charlie,home,yes\n2,Dos,,,home,\n3,Same,,,,\n4,Four,,bob,home,\n"
+    step = take(viewer("alice"), f"{head}\n{lines}", change=True).job.result["step"]
+    todos.create(viewer("alice"), title="Not imported")
+    two = all_todos()[1]
+    todos.update_todo(viewer("alice"), two, two.version, title="Since")
+    done = undo.take_back(viewer("alice"), step)
+    assert (done.count, done.left) == (2, ["Since"])
+    one, two, same, four, _ = all_todos()
+    assert [facts(one), facts(same)] == [before[0], before[2]]
+    assert (one.complete, one.completed_at, garden in one.tags) == (False, None, True)
+    assert (facts(four)[5:], four.deleted_by_id) == ((["bob"], ["home"]), cast.alice.id)
+    entry = db.session.scalars(select(AuditEntry).filter_by(todo_id=one.id).order_by(AuditEntry.id.desc())).first()
+    assert entry.changes["title"] == ["Uno", "One"]
+
+
+def test_undo_of_an_import_deletes_nothing_for_those_who_may_not(take, viewer, cast):
+    take(viewer("alice"), "id,title\n1,One\n")
+    step = take(viewer("alice"), "id,title\n1,Uno\n2,Two\n", change=True).job.result["step"]
+    alice = viewer("alice")
+    alice.permissions -= {("can_delete", "Todo")}
+    assert undo.take_back(alice, step).count == 1
+    assert [(todo.title, todo.deleted_at) for todo in all_todos()] == [("One", None), ("Two", None)]
+
+
 def test_two_imports_of_the_same_rows_at_once_add_them_once(take, look, viewer, cast, app):
     """The second to write meets the first's rows, and is begun again when those can be seen."""
     one, two = (look(viewer("alice"), f"id,title\nA-1,One\nA-{number},Two\n") for number in (2, 3))
