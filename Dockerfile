@@ -45,6 +45,6 @@ USER 10001:10001
 VOLUME /app/var
 EXPOSE 5000
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["python", "-m", "tools.container", "health"]
+HEALTHCHECK --interval=10s --timeout=15s --start-period=30s CMD ["python", "-m", "tools.health"]
 ENTRYPOINT ["python", "-m", "tools.container"]
 CMD ["web"]

@@ -85,6 +85,9 @@ class Config:
     WEB_CONCURRENCY: int = setting(whole(1, 64), "gunicorn worker processes", "2")
     WEB_THREADS: int = setting(whole(1, 64), "Threads of each gunicorn worker", "4")
     WORKER_CONCURRENCY: int = setting(whole(1, 64), "Processes of each Celery worker", "2")
+    HEARTBEAT_FILE: str = setting(
+        text, "File that a worker or the scheduler touches while it lives, as the image has it; empty: none", ""
+    )
     LOG_LEVEL: str = setting(
         choice("DEBUG", "INFO", "WARNING", "ERROR"), "`DEBUG`, `INFO`, `WARNING` or `ERROR`", "INFO"
     )

@@ -49,6 +49,12 @@ def test_nothing_of_ours_starts_before_the_migration():
         assert SERVICES[name]["healthcheck"]["test"]
 
 
+def test_whatever_runs_on_has_its_health_checked():
+    """By the image's own check, but for those that are none of ours; a migration ends by itself."""
+    off = {name for name, one in SERVICES.items() if one.get("healthcheck", {}).get("disable")}
+    assert off == {"migrate"}
+
+
 def test_every_queue_has_its_worker():
     assert {name: SERVICES[f"worker-{name}"]["command"] for name in QUEUES} == {
         name: ["worker", f"--queues={name}"] for name in QUEUES

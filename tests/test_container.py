@@ -35,12 +35,13 @@ def closed_port():
 
 
 @pytest.mark.parametrize("command", ["web", "worker", "beat", "migrate"])
-def test_waits_for_the_database_says_so_and_ends_when_told(command, start, closed_port):
+def test_waits_for_the_database_says_so_and_ends_when_told(command, start, closed_port, tmp_path):
     uri = f"postgresql+psycopg://todos:hidden@127.0.0.1:{closed_port}/todos"
-    process = start(command, **environment(uri, "redis://localhost"))
+    process = start(command, **environment(uri, "redis://localhost", HEARTBEAT_FILE=str(tmp_path / "heartbeat")))
     process.wait_for(f"Waiting for PostgreSQL at 127.0.0.1:{closed_port}: ")
     assert "hidden" not in process.output()
     assert process.terminate() == 143
+    assert (tmp_path / "heartbeat").exists() == (command in ("worker", "beat"))
 
 
 def test_goes_on_when_the_database_is_there(start, new_database):
@@ -86,12 +87,13 @@ def test_health_is_what_the_web_server_of_the_container_answers(status, code, st
 
         thread = threading.Thread(target=answer)
         thread.start()
-        process = start("health", **environment("", "", PORT=str(server.getsockname()[1])))
+        nowhere = {"HEARTBEAT_FILE": "/nowhere/heartbeat"}
+        process = start("health", **environment("", "", PORT=str(server.getsockname()[1]), **nowhere))
         assert process.popen.wait(PATIENCE) == code
         thread.join()
 
 
 def test_container_without_web_server_is_not_healthy(start, closed_port):
-    process = start("health", **environment("", "", PORT=str(closed_port)))
+    process = start("health", **environment("", "", PORT=str(closed_port), HEARTBEAT_FILE="/nowhere/heartbeat"))
     assert process.popen.wait(PATIENCE) == 1
     assert "does not answer" in process.output()

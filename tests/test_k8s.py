@@ -1,5 +1,7 @@
 """The manifests: each overlay rendered, valid for three versions of Kubernetes, and up to our own rules."""
 
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import yaml
 from app.models.jobs import QUEUES
 from config import ROOT, Config
 from tools import keys
+from tools.health import ANSWER_SECONDS, STALE_SECONDS
 
 OVERLAYS = ("dev", "production", "digitalocean")
 VERSIONS = ("1.32", "1.34", "1.36")
@@ -215,6 +218,18 @@ def test_probes_ask_under_the_prefix(objects):
     paths = {kind: container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "readiness", "liveness")}
     alive = f"{PREFIX}/health"
     assert paths == {"startup": alive, "readiness": f"{PREFIX}/health/ready", "liveness": alive}
+
+
+def test_whatever_runs_on_is_started_again_when_it_hangs(objects):
+    [check] = re.findall(r"^HEALTHCHECK .* CMD (\[.*\])$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    for one in of_kind(objects, "Deployment"):
+        [container] = one["spec"]["template"]["spec"]["containers"]
+        probe = container["livenessProbe"]
+        if container["args"] != ["web"]:
+            assert probe["exec"]["command"] == json.loads(check), name(one)
+            # a worker that found its Redis again half a minute later has to be left alone
+            assert probe["periodSeconds"] * (probe["failureThreshold"] - 1) >= STALE_SECONDS, name(one)
+            assert probe["timeoutSeconds"] > 2 * ANSWER_SECONDS, name(one)
 
 
 def test_body_size_of_the_ingress_is_that_of_the_application(objects):

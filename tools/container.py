@@ -6,23 +6,24 @@
     migrate              bring tables, permissions and roles up to date, then end; run it before a new version starts
     flask COMMAND ...    one of the commands of `flask --help`
     trial                everything in this container, to look around: not for production
-    health               ask the web server of this container whether it answers
+    health               tell whether the process of this container is well: see tools/health.py
 
 Anything else is run as it stands, such as `sh`.
 """
 
-import http.client
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
-import psycopg
-from sqlalchemy import make_url
+from psycopg.conninfo import conninfo_to_dict
 
 from config import ROOT, SOCKET, Config, ConfigError
+from tools.health import HEARTBEAT, refusal
+from tools.health import main as examine
 
 PAUSE_SECONDS = 0.5
 REMIND_SECONDS = 15
@@ -58,12 +59,14 @@ def web(_: list[str]) -> None:
 
 def worker(options: list[str]) -> None:
     """Run jobs."""
+    show_life()
     wait_for_database()
     become("celery", "--quiet", "-A", "run", "worker", *options)
 
 
 def beat(options: list[str]) -> None:
     """Start what runs by the clock."""
+    show_life()
     wait_for_database()
     become("celery", "--quiet", "-A", "run", "beat", *options)
 
@@ -95,14 +98,8 @@ def trial(_: list[str]) -> None:
 
 
 def health(_: list[str]) -> None:
-    """End with 0 if the web server of this container answers."""
-    connection = http.client.HTTPConnection("127.0.0.1", int(os.environ.get("PORT", "5000")), timeout=4)
-    try:
-        connection.request("GET", "/health")
-        status = connection.getresponse().status
-    except OSError as error:
-        sys.exit(f"The web server does not answer: {error}")
-    sys.exit(None if status == 200 else f"The web server answered with {status}.")
+    """End with 0 if the process of this container is well."""
+    examine()
 
 
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
@@ -116,28 +113,24 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
 }
 
 
+def show_life() -> None:
+    """Let the probe know that this container is judged by a file, which the process to come keeps touching."""
+    Path(os.environ.setdefault("HEARTBEAT_FILE", HEARTBEAT)).touch()
+
+
 def wait_for_database() -> None:
     """Return when the database accepts connections; until then say what it waits for, and why."""
     uri = Config.from_env().SQLALCHEMY_DATABASE_URI
-    url = make_url(uri)
-    if url.get_backend_name() != "postgresql":
+    if not uri.startswith("postgresql"):
         return
-    place = f"{url.host or 'localhost'}:{url.port or 5432}"
+    known = conninfo_to_dict(uri.replace("+psycopg", "", 1))
+    place = f"{known.get('host') or 'localhost'}:{known.get('port') or 5432}"
     said, at = "", 0.0
     while reason := refusal(uri):
         if reason != said or time.monotonic() - at > REMIND_SECONDS:
             said, at = reason, time.monotonic()
             print(f"Waiting for PostgreSQL at {place}: {reason}", file=sys.stderr, flush=True)
         time.sleep(PAUSE_SECONDS)
-
-
-def refusal(uri: str) -> str:
-    """Return why PostgreSQL does not let us in, in one line, or nothing."""
-    try:
-        psycopg.connect(uri.replace("+psycopg", "", 1), connect_timeout=3).close()
-    except psycopg.OperationalError as error:
-        return " ".join(str(error).split())
-    return ""
 
 
 def become(*command: str) -> NoReturn:

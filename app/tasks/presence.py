@@ -1,11 +1,13 @@
-"""A worker's sign of life in the database, and the word from its main process to its children that it has to end."""
+"""Signs of life of workers and the scheduler, and the word from a worker to its children that it has to end."""
 
 import logging
 import mmap
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from celery.beat import Scheduler
 from celery.worker import state
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,6 +17,24 @@ from app.services import jobs_workers
 log = logging.getLogger(__name__)
 SECONDS = 10  # between signs of life
 FINISH_SECONDS = 10  # that a job may go on after its worker was told to end
+
+
+def touch(app: Flask) -> None:
+    """Show the liveness probe of this container (tools/health.py) that the process's own loop goes on."""
+    if path := app.config["HEARTBEAT_FILE"]:
+        try:
+            Path(path).touch()
+        except OSError as error:
+            log.warning("HEARTBEAT_FILE cannot be touched: %s", error)
+
+
+class Clock(Scheduler):
+    """Celery's scheduler, which keeps nothing in a file; it wakes up at least every 15 seconds, for the sweep."""
+
+    def tick(self, **options: Any) -> float:
+        """Send what is due; return for how many seconds to sleep."""
+        touch(self.app.flask)
+        return float(super().tick(**options))
 
 
 class Presence:
@@ -33,6 +53,7 @@ class Presence:
 
     def write(self) -> None:
         """Note that the worker lives, and what it works on."""
+        touch(self.app)
         pool, queues = self.consumer.pool, self.consumer.task_consumer.queues
         try:
             with self.app.app_context():
