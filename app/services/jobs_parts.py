@@ -7,6 +7,7 @@ message that is delivered twice as two.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, insert, select, update
@@ -30,6 +31,7 @@ class Part:
     rows: int = 1
 
 
+@cache
 def waits_for_parts() -> ColumnElement[bool]:
     """Select split jobs whose parts have all ended, and which nobody has taken up since."""
     part = aliased(Job)
@@ -71,13 +73,14 @@ def settle(job_id: int) -> Job | None:
     """
     part = aliased(Job)
     done = select(func.sum(part.progress_done)).where(part.parent_id == job_id).scalar_subquery()
-    now = utcnow()
-    ready = and_(Job.id == job_id, waits_for_parts())
     with transaction() as session:
         running = update(Job).where(Job.id == job_id, Job.status == "running")
         session.execute(running.values(progress_done=done).execution_options(synchronize_session=False))
-        cancelled = update(Job).where(ready, Job.cancel_requested_at.is_not(None))
-        session.execute(
-            cancelled.values(status="cancelled", finished_at=now).execution_options(synchronize_session=False)
-        )
-    return db.session.scalar(select(Job).where(ready).execution_options(populate_existing=True))
+    ready = and_(Job.id == job_id, waits_for_parts())
+    whole = db.session.scalar(select(Job).where(ready).execution_options(populate_existing=True))
+    if whole is None or whole.cancel_requested_at is None:
+        return whole
+    with transaction() as session:
+        values = {"status": "cancelled", "finished_at": utcnow()}
+        session.execute(update(Job).where(ready).values(values).execution_options(synchronize_session=False))
+    return None

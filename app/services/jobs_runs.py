@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Update, and_, func, or_, update
 
 from app.db import transaction, utcnow
 from app.extensions import db
@@ -44,6 +44,8 @@ def claim(job_id: int, worker: str = "", pid: int | None = None) -> Job | None:
     """Take a job that is queued, whose worker let its lease run out, or whose parts have ended; None if it is not to
     be had.
 
+    What is returned belongs to no session: a rollback would make it unreadable.
+
     Args:
         job_id: which.
         worker: name of the Celery worker that takes it.
@@ -54,12 +56,11 @@ def claim(job_id: int, worker: str = "", pid: int | None = None) -> Job | None:
     left = Job.attempt - Job.excused < Job.max_attempts
     values = {"status": "running", "attempt": Job.attempt + 1, "started_at": now, "lease_expires_at": now + LEASE}
     values |= {"worker": worker or None, "pid": pid, "next_try_at": None, "error": None}
+    statement = update(Job).where(Job.id == job_id, free, Job.cancel_requested_at.is_(None), left)
+    statement = statement.values(values).returning(*Job.__table__.columns)
     with transaction() as session:
-        statement = update(Job).where(Job.id == job_id, free, Job.cancel_requested_at.is_(None), left)
-        taken = session.execute(statement.values(values).execution_options(synchronize_session=False))
-    if taken.rowcount != 1:  # type: ignore[attr-defined]
-        return None
-    return db.session.scalar(select(Job).where(Job.id == job_id).execution_options(populate_existing=True))
+        taken = session.execute(statement.execution_options(synchronize_session=False)).mappings().first()
+    return Job(**taken) if taken else None
 
 
 def renew(job_id: int, attempt: int) -> None:

@@ -1,6 +1,7 @@
 """What a person may do: loaded with the person, in one statement, at each request and each job."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from flask_appbuilder.security.sqla.models import (
@@ -13,7 +14,21 @@ from flask_appbuilder.security.sqla.models import (
     assoc_user_group,
     assoc_user_role,
 )
-from sqlalchemy import ColumnElement, ScalarSelect, delete, exists, func, insert, select, union, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Integer,
+    ScalarSelect,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    union,
+    update,
+)
 
 from app.db import take_turns, transaction
 from app.extensions import db
@@ -30,7 +45,7 @@ def can(viewer: User, permission: str, on: str) -> bool:
     return (permission, on) in viewer.permissions
 
 
-def granted_to(user_id: int | ScalarSelect[Any]) -> ScalarSelect[Any]:
+def granted_to(user_id: int | ScalarSelect[Any] | BindParameter[int]) -> ScalarSelect[Any]:
     """Return all grants of a user, direct or through groups, as one string for `with_permissions`."""
     roles = union(
         select(assoc_user_role.c.role_id).where(assoc_user_role.c.user_id == user_id),
@@ -51,7 +66,7 @@ def granted_to(user_id: int | ScalarSelect[Any]) -> ScalarSelect[Any]:
     return select(func.aggregate_strings(granted.c.grant, "\n")).scalar_subquery()
 
 
-def _unread_by(user_id: int) -> ScalarSelect[int]:
+def _unread_by(user_id: BindParameter[int]) -> ScalarSelect[int]:
     """Return how many notifications wait for a person; every page shows it, so it comes with the person."""
     some = select(Notification.id).where(Notification.user_id == user_id, Notification.read_at.is_(None))
     return select(func.count()).select_from(some.limit(UNREAD_CAP).subquery()).scalar_subquery()
@@ -75,14 +90,21 @@ def holders(permission: str, on: str) -> ColumnElement[bool]:
     return User.id.in_(union(direct, by_group))
 
 
+@cache
+def _loading() -> Select[Any]:
+    """Return what every request and every job asks; putting it together takes longer than the answer."""
+    user_id: BindParameter[int] = bindparam("pk", type_=Integer)
+    ended = exists().where(EndedSession.session_id == bindparam("session"))
+    statement = select(User, granted_to(user_id), _unread_by(user_id)).where(User.id == user_id, User.active, ~ended)
+    return statement.execution_options(populate_existing=True)
+
+
 def load_user(user_id: int, session_id: str = "") -> User | None:
     """Return the active user, read afresh, or None if the user is gone or the session ended.
 
     The user has `permissions`, and `unread`: how many notifications wait, at most UNREAD_CAP.
     """
-    ended = exists().where(EndedSession.session_id == session_id)
-    statement = select(User, granted_to(user_id), _unread_by(user_id)).where(User.id == user_id, User.active, ~ended)
-    row = db.session.execute(statement.execution_options(populate_existing=True)).first()
+    row = db.session.execute(_loading(), {"pk": user_id, "session": session_id}).first()
     if row is None:
         return None
     user, granted, unread = row

@@ -120,7 +120,6 @@ def execute(
     if row is None:
         log.info("job %s is not to be had", job_id)
         return
-    row = _copy(row)
     spec = REGISTRY.get(row.name)
     told = spec is not None and spec.told and row.parent_id is None
     owner = load_user(row.owner_id) if row.owner_id else None
@@ -143,11 +142,6 @@ def _attempt(run: Run, row: Job, spec: Spec | None) -> None:
     except TRANSIENT as error:
         db.session.rollback()
         log.warning("the end of job %s could not be written: %s", row.id, type(error).__name__)
-
-
-def _copy(row: Job) -> Job:
-    """Return a job that belongs to no session: a rollback would make the other unreadable."""
-    return Job(**{column.key: getattr(row, column.key) for column in Job.__table__.columns})
 
 
 def _outcome(run: Run, row: Job, spec: Spec | None) -> Outcome:
