@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from config import ROOT
+from tests.faults.forked import Program
 
 PATIENCE = 30  # seconds after which a process that does not do what is waited for has failed
 
@@ -41,16 +40,8 @@ class Process:
 
     def __init__(self, command: list[str], environ: Mapping[str, str], log: Path, cwd: Path = ROOT) -> None:
         self.log = log
-        with log.open("wb") as output:
-            self.popen = subprocess.Popen(
-                [sys.executable, *command],
-                env=dict(environ),
-                cwd=cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        log.write_bytes(b"")
+        self.popen = Program(command, environ, log, cwd)
 
     def output(self) -> str:
         """Return everything it has written."""
@@ -72,6 +63,7 @@ class Process:
 
     def kill(self) -> None:
         """End it and everything it started at once."""
+        self.popen.send_signal(signal.SIGKILL)
         with suppress(ProcessLookupError):
             os.killpg(self.popen.pid, signal.SIGKILL)
-        self.popen.wait()
+        self.popen.wait(PATIENCE)
