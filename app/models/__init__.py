@@ -10,6 +10,7 @@ from app.models.audit import AuditEntry, AuditPerson, AuditPurge
 from app.models.calendars import CalendarFeed
 from app.models.comments import Comment, comment_mentions
 from app.models.idempotency import IdempotencyKey
+from app.models.imports import ImportRow
 from app.models.jobs import Job, JobSlot, JobWorker
 from app.models.maintenance import Maintenance
 from app.models.mornings import MorningMail
@@ -30,6 +31,7 @@ __all__ = [
     "Comment",
     "EndedSession",
     "IdempotencyKey",
+    "ImportRow",
     "Job",
     "JobSlot",
     "JobWorker",

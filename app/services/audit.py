@@ -11,9 +11,9 @@ from app.models.audit import AuditEntry, AuditPurge
 from app.models.todos import Todo
 from app.services import audit_write
 from app.services.audit_rules import AUDITED
-from app.services.audit_write import Origin, acting, origin
+from app.services.audit_write import Origin, acting, of_new, origin
 
-__all__ = ["Origin", "acting", "as_of", "note", "open_for_purge", "origin", "purge", "write"]
+__all__ = ["Origin", "acting", "as_of", "note", "of_new", "open_for_purge", "origin", "purge", "write", "write_new"]
 
 PURGE_SIZE = 5000
 
@@ -26,6 +26,11 @@ def note(action: str, **columns: Any) -> None:
 def write() -> None:
     """Write the entries of the present transaction now: a long one would keep them all in memory until its end."""
     audit_write.write(db.session())
+
+
+def write_new(table: str, rows: Any) -> None:
+    """See `audit_write.write_new`, with the present transaction."""
+    audit_write.write_new(db.session(), table, rows)
 
 
 def as_of(todo: Todo, version: int) -> dict[str, Any]:

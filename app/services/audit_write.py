@@ -8,7 +8,7 @@ from datetime import date
 from getpass import getuser
 from typing import Any
 
-from sqlalchemy import insert, inspect, select
+from sqlalchemy import insert, inspect, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -101,6 +101,30 @@ def write(session: Session) -> None:
         common = _common()
         empty = dict.fromkeys(column.name for column in AuditEntry.__table__.columns if column.name != "id")
         session.connection().execute(insert(AuditEntry.__table__), [_completed(empty, row, common) for row in rows])
+
+
+def of_new(table: str, values: dict[str, Any], links: dict[str, list[Any]]) -> dict[str, Any]:
+    """Return the `changes` of the entry of a new row, for `write_new`."""
+    change = Change(table, None, "created", after=values, links={name: ([], ids) for name, ids in links.items()})
+    changes: dict[str, Any] = _entries(change)[0]["changes"]
+    return changes
+
+
+def write_new(session: Session, table: str, rows: Any) -> None:
+    """Write the entries of rows that a statement added behind the session's back.
+
+    Args:
+        session: whose transaction it is.
+        table: an audited one whose rows have histories of their own.
+        rows: selects id, label and changes of each.
+    """
+    rule = AUDITED[table]
+    pk, label, changes = rows.selected_columns
+    facts = {"row_id": pk, "todo_id": pk, "label": label, "changes": changes, "version": literal(1)}
+    common = {"kind": rule.kind, "action": rule.created, "entity": rule.entity} | _common()
+    facts |= {name: literal(value, AuditEntry.__table__.c[name].type) for name, value in common.items()}
+    entries = rows.with_only_columns(*facts.values())
+    session.connection().execute(insert(AuditEntry.__table__).from_select(list(facts), entries))
 
 
 def _completed(empty: dict[str, Any], row: dict[str, Any], common: dict[str, Any]) -> dict[str, Any]:

@@ -92,23 +92,6 @@ def advance(job_id: int, attempt: int, done: int, total: int | None, found: dict
         raise Cancelled
 
 
-def show(job_id: int, attempt: int, done: int, total: int) -> None:
-    """Record progress apart from the present transaction, where the database lets two write at once.
-
-    Raises:
-        Superseded, Cancelled: as `advance`.
-    """
-    if db.engine.dialect.name == "sqlite":
-        return
-    values = {"progress_done": done, "progress_total": total, "lease_expires_at": utcnow() + LEASE}
-    with db.engine.begin() as connection:
-        row = connection.execute(_held(job_id, attempt).values(values).returning(Job.cancel_requested_at)).first()
-    if row is None:
-        raise Superseded
-    if row[0] is not None:
-        raise Cancelled
-
-
 def finish(
     job_id: int, attempt: int, status: str, result: dict[str, Any] | None = None, error: str | None = None
 ) -> None:

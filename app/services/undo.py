@@ -10,7 +10,7 @@ changes many todos, here or in the batches of a job, does within the transaction
 `todos.set_complete` and its kin do this already and take the `step_id` of a step that has begun.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -88,18 +88,12 @@ def remember(step_id: int, action: str, which: ColumnElement[bool]) -> list[int]
     return ids
 
 
-def remember_new(step_id: int, user_id: int, ids: Sequence[int]) -> None:
+def remember_new(step_id: int, user_id: int, which: ColumnElement[bool]) -> None:
     """Keep of todos that the present transaction added that they were not there: undo takes them to the trash."""
-    before = {"deleted_at": literal(utcnow(), UtcDateTime), "deleted_by_id": literal(user_id)}
-    values: list[Any] = [
-        literal(step_id),
-        Todo.id,
-        Todo.version,
-        *(before.get(name, getattr(Todo, name)) for name in COLUMNS),
-    ]
-    for start in range(0, len(ids), BATCH):
-        rows = select(*values).where(Todo.id.in_(ids[start : start + BATCH]))
-        db.session.execute(insert(_table(UndoRow)).from_select(["step_id", "todo_id", "version", *COLUMNS], rows))
+    gone = {"deleted_at": literal(utcnow(), UtcDateTime), "deleted_by_id": literal(user_id)}
+    values: tuple[Any, ...] = (literal(step_id), Todo.id, Todo.version)
+    rows = select(*values, *(gone.get(name, getattr(Todo, name)) for name in COLUMNS)).where(which)
+    db.session.execute(insert(_table(UndoRow)).from_select(["step_id", "todo_id", "version", *COLUMNS], rows))
 
 
 def before(todo: Todo) -> dict[str, Any]:

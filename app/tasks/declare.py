@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from app.db import held, transaction
+from app.db import transaction
 from app.models.users import User
-from app.services import audit, jobs_runs
+from app.services import jobs_runs
 from app.services.jobs_parts import Part
 
 T = TypeVar("T")
@@ -132,24 +132,6 @@ class Run:
                 batch = items[start : start + size]
                 yield batch
                 jobs_runs.advance(self.job_id, self.attempt, start + len(batch), len(items), self.found)
-
-    def whole(self, items: Sequence[T], size: int = 100) -> Iterator[Sequence[T]]:
-        """Yield the items in batches of one transaction, which is committed with the end of the job or not at all.
-
-        Each attempt begins at the first. SQLite lets nobody else write until the end, and so shows no progress.
-        """
-        self._walk = self._whole(items, size)
-        return self._walk
-
-    def _whole(self, items: Sequence[T], size: int) -> Generator[Any, None, None]:
-        with transaction():
-            jobs_runs.advance(self.job_id, self.attempt, 0, len(items))
-        with held():
-            for start in range(0, len(items), size):
-                self.check()
-                yield items[start : start + size]
-                audit.write()
-                jobs_runs.show(self.job_id, self.attempt, min(start + size, len(items)), len(items))
 
     def check(self) -> None:
         """Give the job back if its worker has to end; for steps of one's own between transactions.

@@ -1,17 +1,20 @@
 """Jobs that import todos: one looks at a file and changes nothing, the other adds what is in it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
+from app.db import held
 from app.errors import Invalid, NotFound
-from app.services import exports, imports, undo
+from app.models.users import User
+from app.services import exports, imports, imports_staged, undo
 from app.services.imports_guess import cleaned, guess
 from app.services.imports_preview import Preview
+from app.services.imports_values import Problem, Row
 from app.tasks.declare import TRANSIENT, Run, job
 
-NOBODY = "The person who asked for this import is gone."
 PROBLEM_COLUMNS = ("row", "column", "value", "reason")
 
 
@@ -30,9 +33,8 @@ def same_file(owner_id: int | None, args: dict[str, Any]) -> str:
 )
 def check_import(run: Run, file: int, sha256: str, mapping: dict[str, str] | None) -> dict[str, Any]:
     """Say what an import of the file would do, and keep a list of what is wrong with it; no todo is changed."""
-    if run.owner is None:
-        raise NotFound(NOBODY)
-    reading = imports.Reading(run.owner, file)
+    owner = _owner(run)
+    reading = imports.Reading(owner, file)
     chosen = guess(reading.columns) if mapping is None else cleaned(mapping, reading.columns)
     preview = Preview(reading, chosen)
     if "title" not in chosen:
@@ -42,8 +44,8 @@ def check_import(run: Run, file: int, sha256: str, mapping: dict[str, str] | Non
         for batch in run.batches(range(reading.count), size=imports.BATCH, resume=False):
             rows = reading.rows(batch)  # type: ignore[arg-type]
             preview.note(rows)
-            problems.write([*map(str, one)] for row in rows for one in row.problems)
-        kept = problems.keep(run.job_id, run.owner.id) if problems.count else None
+            _note(rows, problems)
+        kept = problems.keep(run.job_id, owner.id) if problems.count else None
         return preview.result() | {"problems": kept}
 
 
@@ -60,19 +62,54 @@ def import_todos(
     run: Run, file: int, sha256: str, mapping: dict[str, str], whole: bool, change: bool
 ) -> dict[str, Any]:
     """Add the todos of a file: all of them or none, or all that are good; those that are there stay, or change."""
-    if run.owner is None:
-        raise NotFound(NOBODY)
-    reading = imports.Reading(run.owner, file)
+    owner = _owner(run)
+    reading = imports.Reading(owner, file)
     reading.start(cleaned(mapping, reading.columns))
-    walk = run.whole if whole else run.batches
-    for batch in walk(range(reading.count), size=imports.BATCH):
-        rows = reading.rows(batch)  # type: ignore[arg-type]
-        bad = [row for row in rows if row.problems]
-        if bad and whole:
-            raise Invalid(f"Row {bad[0].number}: {bad[0].problems[0].reason} Nothing was imported.")
-        if "step" not in run.found:
-            run.found["step"] = undo.begin(run.owner.id, "import", run.job_id)
-        counts = imports.apply(run.owner, rows, run.found["step"], change)
-        for name, count in {**counts._asdict(), "errors": len(bad)}.items():
-            run.found[name] = run.found.get(name, 0) + count
-    return run.found
+    with exports.CsvFile("import-errors", PROBLEM_COLUMNS) as problems:
+        _again(reading, run.done, problems)
+        for batch in run.batches(range(reading.count), size=imports.BATCH):
+            rows = reading.rows(batch)  # type: ignore[arg-type]
+            bad = _note(rows, problems)
+            if bad and whole:
+                raise Invalid(f"Row {bad[0].row}: {bad[0].reason} Nothing was imported.")
+            imports_staged.keep(run.job_id, rows)
+            if not whole:
+                _write(run, owner, change, len({one.row for one in bad}))
+        if whole:
+            with held():  # it is committed with the end of the job, or not at all
+                _write(run, owner, change)
+        kept = problems.keep(run.job_id, owner.id) if problems.count else None
+        return run.found | {"problems": kept}
+
+
+def _owner(run: Run) -> User:
+    """Return whose import it is.
+
+    Raises:
+        NotFound: when they are gone.
+    """
+    if run.owner is None:
+        raise NotFound("The person who asked for this import is gone.")
+    return run.owner
+
+
+def _note(rows: Sequence[Row], problems: exports.CsvFile) -> list[Problem]:
+    """Add what is wrong with rows to the list of it, and return it."""
+    found = [one for row in rows for one in row.problems]
+    problems.write([*map(str, one)] for one in found)
+    return found
+
+
+def _again(reading: imports.Reading, done: int, problems: exports.CsvFile) -> None:
+    """List what was wrong with rows that an earlier attempt has behind it: its list was lost with it."""
+    for start in range(0, done, imports.BATCH):
+        _note(reading.rows(range(start, min(start + imports.BATCH, done))), problems)
+
+
+def _write(run: Run, owner: User, change: bool, errors: int = 0) -> None:
+    """Write the rows that are kept, and count them."""
+    if "step" not in run.found:
+        run.found["step"] = undo.begin(owner.id, "import", run.job_id)
+    counts = imports_staged.write(owner, run.job_id, run.found["step"], change)
+    for name, count in {**counts._asdict(), "errors": errors}.items():
+        run.found[name] = run.found.get(name, 0) + count

@@ -81,7 +81,6 @@ class ImportPages(Page):
         values: dict[str, Any] = {"job": job, "found": found, "problems": files.get(found.get("problems", 0))}
         values["silence"] = jobs_workers.silence() if job.status == "queued" else None
         values["kept"] = imports.is_kept(viewer(), job.args["file"])
-        values["waiting"] = imports.keeps_others_waiting(found.get("rows", 0))
         days = timedelta(days=current_app.config["JOB_DAYS"])
         return self.page("import_preview", **values, never=timedelta.max, days=days)
 

@@ -98,8 +98,6 @@ def test_each_row_is_there_once_and_all_or_none_whatever_is_killed(processes, be
 
 
 def test_import_that_is_cancelled_in_the_middle_of_all_or_nothing_leaves_nothing(processes, begin, ended):
-    if db.engine.dialect.name == "sqlite":
-        pytest.skip("SQLite lets nobody write, not even a cancel, until the import is through")
     processes[0]()
     job = begin(whole=True)
     wait_until(lambda: 0 < seen(job).progress_done < ROWS, "the import is in the middle")

@@ -8,20 +8,16 @@ from datetime import date
 
 import pytest
 from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
 
 from app.db import transaction
 from app.errors import Invalid
 from app.extensions import db
-from app.models import Attachment, AuditEntry, Notification, Tag, Todo
-from app.services import attachments, exports, imports, todos, undo
+from app.models import Attachment, AuditEntry, ImportRow, Notification, Tag, Todo
+from app.services import attachments, exports, imports, imports_staged, todos, undo
 from app.services.exports_formats import FORMATS
 from app.services.imports_formats import Record
 from app.services.imports_match import Matcher
-from app.tasks.imports import import_todos
-from app.tasks.runner import submit
 from tests.factories import create_tag, create_todo, create_user
-from tests.imports.conftest import ran
 
 TABLE = """title,notes,priority,due_on,complete,assignees,tags
 Water the plants,"The big one
@@ -235,22 +231,22 @@ def test_undo_of_an_import_deletes_nothing_for_those_who_may_not(take, viewer, c
     assert [(todo.title, todo.deleted_at) for todo in all_todos()] == [("One", None), ("Two", None)]
 
 
-def test_two_imports_of_the_same_rows_at_once_add_them_once(take, look, viewer, cast, app):
-    """The second to write meets the first's rows, and is begun again when those can be seen."""
-    one, two = (look(viewer("alice"), f"id,title\nA-1,One\nA-{number},Two\n") for number in (2, 3))
-    first = [imports.Reading(viewer("alice"), job.args["file"]) for job in (one, two)]
-    for reading, job in zip(first, (one, two), strict=True):
-        reading.start(job.result["mapping"])
-    both = [reading.rows(range(2)) for reading in first]
+def test_two_imports_of_the_same_rows_at_once_add_them_once(look, viewer, cast, app):
+    """Both were matched before either was written; the second one to be written finds what the first one added."""
+    looked = [look(viewer("alice"), f"id,title\nA-1,One\nA-{number},Two\n") for number in (2, 3)]
+    both = [imports.Reading(viewer("alice"), job.args["file"]) for job in looked]
     with transaction():
-        imports.apply(viewer("alice"), both[0], undo.begin(cast.alice.id, "import"), False)
-    with pytest.raises(IntegrityError), transaction():
-        imports.apply(viewer("alice"), both[1], undo.begin(cast.alice.id, "import"), False)
-    assert IntegrityError in import_todos.retry_on
-    facts = {"file": two.args["file"], "sha256": two.args["sha256"], "mapping": two.result["mapping"]}
-    again = ran(submit(viewer("alice"), import_todos, **facts, whole=False, change=False))
-    assert (again.result["added"], again.result["there"]) == (1, 1)
+        for reading, job in zip(both, looked, strict=True):
+            reading.start(job.result["mapping"])
+            imports_staged.keep(job.id, reading.rows(range(2)))
+    counts = []
+    for job in looked:
+        with transaction():
+            step = undo.begin(cast.alice.id, "import")
+            counts.append(imports_staged.write(viewer("alice"), job.id, step, False))
+    assert counts == [(2, 0, 0), (1, 0, 1)]
     assert sorted(todo.title for todo in all_todos()) == ["One", "Two", "Two"]
+    assert db.session.scalar(select(func.count()).select_from(ImportRow)) == 0
 
 
 def test_todos_in_the_trail_name_the_job_and_its_starter(take, viewer, cast):
