@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 Schedule = Mapping[str, tuple[int, Callable[[], Any]]]  # name -> every so many seconds, what runs
 SWEEP_SECONDS = 300
 GRACE_SECONDS = 20  # between the exception in the job and the kill
+EXPIRE_TURNS = 4  # after which a message of the schedule that nobody took is dropped
 VISIBILITY_SECONDS = 2 * 3600  # longer than any job, or Redis delivers a running one again
 MALFORMED = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
@@ -196,8 +197,8 @@ def _settings(app: Flask, schedule: Schedule) -> dict[str, Any]:
         # every line of the schedule is safe to run early or twice: nothing has to be remembered in a file
         "beat_scheduler": "app.tasks.presence:Clock",
         "beat_schedule": {
-            # what nobody took until the next turn need not be done twice
-            name: {"task": name, "schedule": seconds, "options": {"expires": seconds}}
+            # what nobody took for some turns need not be done twice; not for one: machines differ by some seconds
+            name: {"task": name, "schedule": seconds, "options": {"expires": EXPIRE_TURNS * seconds}}
             for name, (seconds, _) in schedule.items()
         },
         "timezone": "UTC",

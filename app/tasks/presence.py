@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from celery.beat import Scheduler
+from celery.schedules import schedstate
 from celery.worker import state
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
@@ -29,7 +30,19 @@ def touch(app: Flask) -> None:
 
 
 class Clock(Scheduler):
-    """Celery's scheduler, which keeps nothing in a file; it wakes up at least every 15 seconds, for the sweep."""
+    """Celery's scheduler, which keeps nothing in a file; it wakes up at least every 15 seconds, for the sweep.
+
+    It counts seconds by a clock that nobody sets: Celery's own would send nothing for an hour after the machine's
+    clock was set back by one.
+    """
+
+    def _when(self, entry: Any, next_time_to_run: float, mktime: Any = None) -> float:
+        """Return an instant for the order of what comes next."""
+        return time.monotonic() + (self.adjust(next_time_to_run) or 0)
+
+    def is_due(self, entry: Any) -> schedstate:
+        """Tell that it is time for what comes next, as the order says, and when it will be again."""
+        return schedstate(is_due=True, next=entry.schedule.seconds)
 
     def tick(self, **options: Any) -> float:
         """Send what is due; return for how many seconds to sleep."""

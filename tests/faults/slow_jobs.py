@@ -67,4 +67,4 @@ def add_part(run: Run, count: int, size: int, first: int) -> dict[str, Any]:
 job("tests.turn", title="Do nothing", permission=None, told=False)(lambda run: {})
 schedule.SCHEDULE = {}  # nothing but what a test asks for
 celery = create_app().extensions["celery"]
-celery.conf.beat_schedule = {"jobs.sweep": {"task": "jobs.sweep", "schedule": 1}}
+celery.conf.beat_schedule["jobs.sweep"]["schedule"] = 1

@@ -1,16 +1,13 @@
 """Changes of thousands of todos in real workers: each todo once, whoever dies; stopped in the middle; undone."""
 
 import re
-from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select
 
-from app.db import transaction, utcnow
 from app.extensions import db
 from app.models import AuditEntry, Job, Todo
-from app.tasks.runner import sweep
-from tests.faults.conftest import WORKER
+from tests.faults.conftest import BEAT, BEATS, WORKER, hasty
 from tests.faults.processes import wait_until
 
 COUNT = 2000  # four parts
@@ -43,15 +40,11 @@ def versions() -> dict[int, int]:
 
 def test_change_whose_worker_is_killed_changes_each_todo_once_and_is_undone(start, ended, login, faulty, many):
     client = login("alice", on=faulty)
-    first = start([*WORKER, "--concurrency", "1"])
+    first = start([*hasty(WORKER), "--concurrency", "1"])
     job = begin(client, "complete")
     first.kill()
-    with transaction() as session:
-        past = utcnow() - timedelta(seconds=1)
-        session.execute(update(Job).where(Job.status == "running", Job.attempt > 0).values(lease_expires_at=past))
-        session.execute(update(Job).where(Job.id == job.id).values(lease_expires_at=None))
-    start()
-    sweep()
+    start(hasty(WORKER))
+    start(hasty(BEAT), BEATS)
     job = ended(job)
     assert (job.status, job.result["changed"], job.progress_done) == ("succeeded", COUNT, COUNT), job.error
     assert versions() == {2: COUNT}

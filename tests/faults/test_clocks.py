@@ -11,7 +11,6 @@ from tests.faults.conftest import BEAT, BEATS, WORKER, hasty
 from tests.faults.processes import wait_until
 
 APP = "tests.faults.jumping_clock"
-pytestmark = pytest.mark.parametrize("database", ["postgresql"], indirect=True, scope="session")
 
 
 @pytest.fixture
