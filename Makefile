@@ -32,7 +32,7 @@ endif
 test-deploy: .venv/dev.stamp ## Build the image and run it as in production: on Debian, as root, with podman.
 	sh tests/deploy/run.sh $(ARGS)
 
-soak: .venv/dev.stamp ## Kill workers and break Redis under jobs; MINUTES=30 says for how long.
+soak: .venv/dev.stamp ## Kill and break everything under jobs for long; MINUTES=30, DATABASE=sqlite, SEED=1 say how.
 	@$(PY) -m bench.soak
 
 lint: .venv/dev.stamp ## Check style, format and types.

@@ -1,0 +1,283 @@
+"""The four parts of a run; each says what it did, and what is wrong with it."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from io import BytesIO
+
+from flask import Flask
+from redis import Redis
+from sqlalchemy import func, select
+
+from app.db import utcnow
+from app.extensions import db
+from app.models import Attachment, Job, Todo
+from app.services import imports
+from app.services.permissions import load_user
+from app.tasks.imports import import_todos
+from app.tasks.runner import submit
+from bench.soak import faults
+from bench.soak.jobs import add_row, add_rows
+from bench.soak.people import Person, Program
+from bench.soak.site import Site
+from tools.valkey import Server
+
+PATIENCE = 300  # seconds for all jobs to end
+SLOWEST = 3.0  # seconds that a page may take while Redis is away
+BACK_SECONDS = 30  # within which workers take jobs again
+WAITING = 200  # jobs that wait at most in the last part
+KEYS, CONNECTIONS, CLIENTS = 50, 60, 60  # the most in Redis and the database
+MB, SHARE = 50, 1.3  # by which memory may grow
+
+
+@dataclass
+class Soak:
+    """One run over one database."""
+
+    app: Flask
+    site: Site
+    broker: Server
+    database: faults.Postgresql | faults.Sqlite
+    chance: random.Random
+    scale: float
+    owner_id: int
+    exports: list[int]  # ids of the todos that people export
+    figures: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    accepted: set[int] = field(default_factory=set)  # jobs that a page said were submitted
+
+    def scaled(self, number: int, least: int = 1) -> int:
+        """Return how many of something there are in a run of this length."""
+        return max(least, round(number * self.scale))
+
+    def say(self, name: str, value: str) -> None:
+        """Print and keep a figure."""
+        self.figures[name] = value
+        print(f"  {name}: {value}", flush=True)
+
+    def check(self, holds: bool, problem: str) -> None:
+        """Keep a problem unless something holds."""
+        if not holds:
+            self.problems.append(problem)
+            print(f"  PROBLEM: {problem}", flush=True)
+
+    def person(self, **facts) -> Person:
+        """Return somebody who begins to use the site."""
+        found = Person(self.site.url, self.exports, **facts)
+        found.start()
+        return found
+
+    def wait(self) -> None:
+        """Return when all jobs have ended, or nobody would wait any longer."""
+        deadline = time.monotonic() + PATIENCE
+        while self.left() and time.monotonic() < deadline:
+            time.sleep(0.5)
+        self.check(not self.left(), f"{self.left()} jobs did not end within {PATIENCE} s")
+
+    def left(self) -> int:
+        """Return how many jobs have not ended, parts included."""
+        with self.app.app_context():
+            return db.session.scalar(select(func.count()).where(Job.status.in_(("queued", "running")))) or 0
+
+    def settle(self, about: str, titles: Counter[str], *people: Person) -> str:
+        """Wait, and return how many rows and exports there are, each once."""
+        self.wait()
+        self.site.look()
+        ended, self.site.ended = self.site.ended, []
+        self.check(not ended, f"{about}: ended by themselves: {ended}")
+        mine = {number for one in people for number in one.accepted}
+        self.accepted |= mine
+        with self.app.app_context():
+            there = Counter(db.session.scalars(select(Todo.title).where(Todo.title.startswith(about))))
+            bad = db.session.execute(select(Job.id, Job.name, Job.status, Job.error).where(Job.status != "succeeded"))
+            bad = [tuple(row) for row in bad]
+            known = set(db.session.scalars(select(Job.id).where(Job.id.in_(self.accepted))))
+            files = Counter(db.session.scalars(select(Attachment.job_id).where(Attachment.job_id.is_not(None))))
+            done = set(db.session.scalars(select(Job.id).where(Job.name == "todos.export")))
+        lost, doubled = (titles - there).total(), (there - titles).total()
+        lost_jobs, twice = len(self.accepted - known) + len(done - set(files)), sum(n > 1 for n in files.values())
+        self.check(not bad, f"{about}: jobs not succeeded: {bad[:5]}")
+        self.check(not lost + doubled + lost_jobs + twice, f"{about}: lost or doubled")
+        mine_text = f"; {len(mine):,} exports by HTTP, {lost_jobs} lost, {twice} doubled" if people else ""
+        rows = f"{there.total():,} of {titles.total():,} rows, {lost} lost, {doubled} doubled"
+        return rows + mine_text
+
+
+def kills(soak: Soak) -> None:
+    """Kill everybody at random points of imports, while somebody uses the site."""
+    rows, number = min(20_000, soak.scaled(20_000)), soak.scaled(100, 5)
+    person, wanted, done, imports_of = soak.person(), Counter[str](), Counter[str](), []
+    while sum(done.values()) < number:
+        if not imports_of or not is_active(soak, imports_of[-1]):
+            title = f"Import {len(imports_of) + 1}"
+            imports_of.append(start_import(soak, title, rows))
+            wanted.update(f"{title} row {row}" for row in range(rows))
+        time.sleep(soak.chance.uniform(0.2, 2))
+        done[soak.site.kill_one(worker_of(soak, imports_of[-1]))] += 1
+    found = soak.settle("Import", wanted, person_stopped(person))
+    with soak.app.app_context():
+        begun = db.session.scalar(select(func.sum(Job.attempt)).where(Job.id.in_(imports_of)))
+    who = ", ".join(f"{count} {name}" for name, count in sorted(done.items()))
+    times = f"during {len(imports_of)} imports of {rows:,} rows, which were begun {begun} times"
+    soak.say("Killed with kill -9", f"{number} times ({who}) {times}")
+    soak.say("Every job ended, each row once", found)
+    soak.say("Pages meanwhile", f"{person.answers:,} answered, {person.cut} cut off by a kill")
+    soak.check(not person.refused, f"pages failed: {person.refused[:5]}")
+    orphans = soak.site.orphans()
+    soak.say("Children that outlived their parents", str(orphans))
+    soak.check(not orphans, f"{orphans} children outlived their parents")
+
+
+def person_stopped(person: Person) -> Person:
+    """Let somebody stop, and return them."""
+    person.stop()
+    return person
+
+
+def start_import(soak: Soak, title: str, rows: int) -> int:
+    """Submit an import and return its job's id."""
+    text = "title,tags\n" + "".join(f"{title} row {row},home\n" for row in range(rows))
+    with soak.app.app_context():
+        viewer = load_user(soak.owner_id)
+        assert viewer
+        file = imports.keep(viewer, BytesIO(text.encode()), "rows.csv", 25)
+        args = {"file": file.id, "sha256": file.sha256, "mapping": {"title": "title", "tags": "tags"}}
+        return submit(viewer, import_todos, **args, whole=False, change=False).id
+
+
+def worker_of(soak: Soak, job_id: int) -> str | None:
+    """Return who works on a job."""
+    with soak.app.app_context():
+        return db.session.scalar(select(Job.worker).where(Job.id == job_id, Job.status == "running"))
+
+
+def is_active(soak: Soak, job_id: int) -> bool:
+    """Tell whether a job has not ended."""
+    with soak.app.app_context():
+        return db.session.scalar(select(Job.status).where(Job.id == job_id)) in ("queued", "running")
+
+
+def redis(soak: Soak) -> None:
+    """Let Redis fail in every way while jobs are submitted, by pages and by a program."""
+    most, times = soak.scaled(500, 60), {}
+    people = [soak.person(), soak.person()]
+    program = Program(soak.app, soak.owner_id, "Redis", most // 2, 0.3)
+    program.start()
+    pids = [process.popen.pid for process in soak.site.processes.values()]
+    for name, befall in faults.REDIS.items():
+        time.sleep(1)
+        seconds = faults.PAUSE_SECONDS * min(1, max(soak.scale, 0.1)) / (1 if name == "paused" else 3)
+        befall(soak.broker)
+        time.sleep(seconds)
+        faults.heal(soak.broker)
+        times[name] = back(soak)
+        print(f"  Redis {name} for {seconds:.0f} s: workers were back after {times[name]:.1f} s", flush=True)
+    while sum(len(one.accepted) for one in people) < most - most // 2:
+        time.sleep(0.1)
+    for one in people:
+        one.stop()
+    program.stop()
+    found = soak.settle("Redis", Counter(program.titles), *people)
+    with soak.app.app_context():
+        twice = select(func.count()).where(Job.attempt > 1, Job.name.in_(("soak.row", "todos.export")))
+        twice = db.session.scalar(twice.where(Job.id >= min(people[0].accepted))) or 0
+    soak.say("Redis " + ", ".join(f"{name}" for name in times), f"{found}; {twice} jobs run twice")
+    soak.check(not twice, f"{twice} jobs ran twice")
+    slow = {page: max(one.slowest.get(page, 0) for one in people) for page in people[0].slowest}
+    text = ", ".join(f"{page} {1000 * took:.0f} ms" for page, took in slow.items())
+    soak.say("Slowest answers meanwhile", f"{text}; a service submits within {1000 * program.slowest:.0f} ms")
+    soak.check(max(slow.values()) <= SLOWEST, f"a page took longer than {SLOWEST} s: {text}")
+    wrong = [one for person in people for one in person.refused] + ["cut off"] * sum(one.cut for one in people)
+    soak.check(not wrong, f"pages failed: {wrong[:5]}")
+    longest = max(times.values())
+    soak.say("Workers took jobs again after", ", ".join(f"{name} {took:.1f} s" for name, took in times.items()))
+    soak.check(longest <= BACK_SECONDS, f"workers took jobs again after {longest:.0f} s only")
+    soak.check(pids == [one.popen.pid for one in soak.site.processes.values()], "somebody had to be restarted")
+
+
+def back(soak: Soak) -> float:
+    """Return how many seconds it took until each worker has begun a job again."""
+    began, names = utcnow(), soak.site.names()
+    first = select(Job.worker, func.min(Job.started_at)).where(Job.started_at > began).group_by(Job.worker)
+    while (utcnow() - began).total_seconds() < 3 * BACK_SECONDS:
+        with soak.app.app_context():
+            found = {name: at for name, at in db.session.execute(first) if name in names}
+        if found.keys() == names:
+            return max((at - began).total_seconds() for at in found.values())
+        time.sleep(0.2)
+    return 3.0 * BACK_SECONDS
+
+
+def database(soak: Soak) -> None:
+    """Let the database fail, and replace the workers, under load."""
+    for number, (name, befall) in enumerate(soak.database.faults().items()):
+        title = f"Fault {number}"
+        wanted = load(soak, title)
+        befall()
+        soak.say(f"Database {name} under load", soak.settle(title, wanted))
+    wanted = load(soak, "Rolling")
+    codes = soak.site.roll()
+    found = soak.settle("Rolling", wanted)
+    soak.say("Workers replaced one by one under load", f"{found}; they ended with {codes}")
+    soak.check(set(codes) == {0}, f"workers ended with {codes}")
+
+
+def load(soak: Soak, title: str) -> Counter[str]:
+    """Submit a large job in parts and many small ones, wait until they run, and return the titles of all rows."""
+    rows, small = soak.scaled(5000, 500), soak.scaled(200, 20)
+    with soak.app.app_context():
+        viewer = load_user(soak.owner_id)
+        assert viewer
+        submit(viewer, add_rows, title=title, count=rows, size=100)
+        for number in range(small):
+            submit(viewer, add_row, title=f"{title} small {number}")
+    while soak.left() > small + rows // 100:
+        time.sleep(0.1)
+    return Counter([f"{title} {n}" for n in range(rows)] + [f"{title} small {n}" for n in range(small)])
+
+
+def many(soak: Soak) -> None:
+    """Run thousands of small jobs, and watch what grows."""
+    number = soak.scaled(10_000, 300)
+    seen: dict[str, list[int]] = {}
+    waiting = lambda: soak.left() < WAITING  # noqa: E731
+    person = soak.person(pause=0, pages=(), most=number // 10)
+    program = Program(soak.app, soak.owner_id, "Small", number - number // 10, 0, waiting)
+    began = time.monotonic()
+    program.start()
+    while program.is_alive() or person.is_alive() or soak.left():
+        if len(program.titles) > number // 20:
+            watch(soak, seen)
+        time.sleep(2)
+    took = time.monotonic() - began
+    found = soak.settle("Small", Counter(program.titles), person_stopped(person))
+    soak.say("Small jobs", f"{number:,} in {took:.0f} s, {number / took:.0f} a second, submitted and run: {found}")
+    for name, values in seen.items():
+        soak.say(name, f"first {values[0]}, last {values[-1]}, most {max(values)}")
+    for name, most in (("Redis keys", KEYS), ("Redis clients", CLIENTS), ("Database connections", CONNECTIONS)):
+        soak.check(max(seen[name]) <= most, f"{name}: more than {most}")
+    for name in ("MB of the workers", "MB of the web server"):
+        soak.check(seen[name][-1] <= SHARE * seen[name][0] + MB, f"{name}: grew too much")
+
+
+def watch(soak: Soak, seen: dict[str, list[int]]) -> None:
+    """Note how much there is of everything."""
+    memory = soak.site.memory()
+    with Redis.from_url(soak.broker.url) as client:
+        now = {"Redis keys": client.dbsize(), "Redis clients": len(client.client_list()) - 1}
+    database = soak.database
+    is_file = isinstance(database, faults.Sqlite)
+    now["Database connections"] = soak.site.connections(database.path) if is_file else database.connections()
+    now |= {"MB of the workers": memory["worker"], "MB of the web server": memory["web"]}
+    for name, value in now.items():
+        seen.setdefault(name, []).append(value)
+
+
+PHASES: dict[str, Callable[[Soak], None]] = {
+    "Kills": kills,
+    "Redis": redis,
+    "Database": database,
+    "Many small jobs": many,
+}
