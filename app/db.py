@@ -6,14 +6,20 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 from flask import Flask
-from sqlalchemy import DateTime, Dialect, String, event, func, select
+from sqlalchemy import Connection, DateTime, Dialect, Engine, String, create_engine, event, func, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 from app.extensions import db
+
+UTF8_REMEDY = (
+    "Make a database with CREATE DATABASE todos ENCODING 'UTF8' TEMPLATE template0, and restore a backup into it."
+)
 
 
 def clock() -> datetime:
@@ -140,8 +146,23 @@ def engine_options(uri: str) -> dict[str, Any]:
         "hide_parameters": True,
         "pool_pre_ping": True,
         "pool_recycle": 1800,
-        "connect_args": {"connect_timeout": 5},
+        "connect_args": {"connect_timeout": 5, "client_encoding": "utf8"},
     }
+
+
+def lone_engine() -> Engine:
+    """Return an engine as the application's, but without a pool: each connection is the caller's own and is closed."""
+    known = engine_options(db.engine.url.render_as_string(hide_password=False))
+    options = {name: value for name, value in known.items() if not name.startswith("pool_")}
+    return create_engine(db.engine.url, poolclass=NullPool, **options)
+
+
+def encoding(connection: Connection) -> str:
+    """Return PostgreSQL's encoding if it is not the one that we need; SQLite has no other."""
+    if connection.dialect.name != "postgresql":
+        return ""
+    found = str(connection.exec_driver_sql("SHOW server_encoding").scalar())
+    return "" if found == "UTF8" else found
 
 
 def init_app(app: Flask) -> None:
@@ -150,6 +171,7 @@ def init_app(app: Flask) -> None:
     db.init_app(app)
     with app.app_context():
         event.listen(db.engine, "connect", _set_sqlite_pragmas)
+        event.listen(db.engine, "connect", _prepare_nothing_in_a_pool)
 
 
 def _set_sqlite_pragmas(connection: Any, _record: Any) -> None:
@@ -158,3 +180,19 @@ def _set_sqlite_pragmas(connection: Any, _record: Any) -> None:
         for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=NORMAL"):
             connection.execute(f"PRAGMA {pragma}")
         connection.create_function("fold", 1, lambda text: text and text.lower(), deterministic=True)
+
+
+def is_pooled(connection: psycopg.Connection[Any]) -> bool:
+    """Tell whether a PgBouncer, or another pool of its kind, stands between us and PostgreSQL.
+
+    It announces a process to us that is none of PostgreSQL's: each transaction may run in another one.
+    """
+    [process] = connection.execute("SELECT pg_backend_pid()").fetchone() or [0]
+    connection.rollback()
+    return bool(process != connection.info.backend_pid)
+
+
+def _prepare_nothing_in_a_pool(connection: Any, _record: Any) -> None:
+    """Let the driver prepare no statements where another process of PostgreSQL may be asked to run them."""
+    if isinstance(connection, psycopg.Connection) and is_pooled(connection):
+        connection.prepare_threshold = None

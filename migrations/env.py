@@ -5,17 +5,21 @@ from typing import Any
 
 from alembic import context
 from flask_appbuilder import Model
-from sqlalchemy import Connection, DateTime, create_engine, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, DateTime, text
 
 import app.models  # noqa: F401, makes the metadata whole
-from app.db import UtcDateTime
+from app.db import UTF8_REMEDY, UtcDateTime, encoding, is_pooled, lone_engine
+from app.errors import Conflict
 from app.extensions import db
 
 # columns that came later with a key of their own: SQLAlchemy reads no ON DELETE from SQLite's definition of those
 ADDED_KEYS = {("todos", "deleted_by_id")}
 LOCK_SECONDS = 5
 WAIT_SECONDS = 0.2
+POOLED = (
+    "SQLALCHEMY_DATABASE_URI leads through a connection pool such as PgBouncer, where a lock could outlive the "
+    "migration: give this command the address of PostgreSQL itself."
+)
 MIGRATION_LOCK = 0x70D06  # an arbitrary number that names the lock in PostgreSQL
 
 
@@ -54,6 +58,18 @@ def lock(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+def check(connection: Connection) -> None:
+    """Refuse a database that could not store what people write, and one that we do not have to ourselves.
+
+    Raises:
+        Conflict: saying what to do.
+    """
+    if wrong := encoding(connection):
+        raise Conflict(f"This database is encoded in {wrong}, which cannot store most letters. {UTF8_REMEDY}")
+    if connection.dialect.name == "postgresql" and is_pooled(connection.connection.dbapi_connection):
+        raise Conflict(POOLED)
+
+
 def offline() -> None:
     """Print the statements instead of running them: `flask db upgrade --sql`."""
     context.configure(url=str(db.engine.url), target_metadata=Model.metadata, literal_binds=True)
@@ -63,8 +79,9 @@ def offline() -> None:
 
 def online() -> None:
     """Run the migrations, on SQLite in one transaction, on PostgreSQL in one for each."""
-    engine = create_engine(db.engine.url, poolclass=NullPool) if db.engine.dialect.name == "postgresql" else db.engine
+    engine = lone_engine() if db.engine.dialect.name == "postgresql" else db.engine
     with engine.connect() as connection:
+        check(connection)
         lock(connection)
         context.configure(
             connection=connection,

@@ -4,7 +4,7 @@ import socket
 import threading
 
 import pytest
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, make_url, text
 from sqlalchemy.pool import NullPool
 
 from tests.faults.processes import PATIENCE, Process, environment
@@ -97,3 +97,16 @@ def test_container_without_web_server_is_not_healthy(start, closed_port):
     process = start("health", **environment("", "", PORT=str(closed_port), HEARTBEAT_FILE="/nowhere/heartbeat"))
     assert process.popen.wait(PATIENCE) == 1
     assert "does not answer" in process.output()
+
+
+def test_migration_that_cannot_be_says_why_without_a_traceback(start, postgresql_uri):
+    name = "of_latin_letters"
+    engine = create_engine(postgresql_uri, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        options = "ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+        connection.execute(text(f"CREATE DATABASE {name} {options}"))
+    uri = make_url(postgresql_uri).set(database=name).render_as_string(hide_password=False)
+    process = start("migrate", **environment(uri, "redis://localhost"))
+    assert process.popen.wait(PATIENCE) == 1
+    assert "Error: This database is encoded in LATIN1" in process.output()
+    assert "Traceback" not in process.output()

@@ -10,6 +10,7 @@ from flask_appbuilder.cli import fab
 
 from app import create_app
 from app.cli import COMMANDS
+from app.services import jobs_workers
 from config import ROOT
 from tests.cli.conftest import run_on
 from tests.conftest import db_dispose, settings
@@ -43,6 +44,9 @@ def test_every_example_of_the_command_line_works(database, new_database, valkey,
             words = shlex.split(line, comments=True)[1:]
             if words[0] == "demo" and database == "postgresql":
                 continue  # once is enough: it draws hundreds of pictures
+            if words[0] == "doctor":  # who finds it when there is no worker
+                with app.app_context():
+                    jobs_workers.seen("worker@host", ["interactive"], 2, [])
             result = run_on(app, *words)
             assert result.exit_code == 0, f"{line}\n{result.output}"
     finally:

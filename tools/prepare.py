@@ -1,5 +1,8 @@
 """Bring the database up to date in one process, as `flask` commands would: `python -m tools.prepare`."""
 
+import sys
+
+from click import ClickException
 from flask.cli import ScriptInfo
 
 from run import app
@@ -8,9 +11,13 @@ MIGRATE, SYNC, FIRST_ADMIN = ["db", "upgrade"], ["sync"], ["first-admin"]
 
 
 def main(*commands: list[str]) -> None:
-    """Run `flask` commands one after another."""
+    """Run `flask` commands one after another; one that fails says why and ends the process."""
     for command in commands:
-        app.cli.main(command, obj=ScriptInfo(create_app=lambda: app), standalone_mode=False)
+        try:
+            app.cli.main(command, obj=ScriptInfo(create_app=lambda: app), standalone_mode=False)
+        except ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
 @json_option
 @with_appcontext
 def doctor(url: str | None, as_json: bool) -> None:
-    """Look at settings, database, migrations, permissions, Redis, clock, disk, mail and jobs, and say what to do.
+    """Look at settings, database, permissions, Redis, clock, disk, mail, jobs, workers and scheduler; say what to do.
 
     Exits with 1 if something failed; warnings alone exit with 0. Run it where web or a worker runs.
 

@@ -94,6 +94,7 @@ class JobWorker(Model):
     """A worker as it was last seen, so that nobody has to ask Redis."""
 
     __tablename__ = "job_workers"
+    __table_args__ = ({"info": {"transient": True}},)  # not in a backup
 
     name: Mapped[str] = mapped_column(String(128), primary_key=True)
     queues: Mapped[str] = mapped_column(String(255), nullable=False)

@@ -15,15 +15,16 @@ from redis import Redis, RedisError
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.db import utcnow
+from app.db import UTF8_REMEDY, encoding, utcnow
 from app.extensions import db
 from app.models.jobs import Job
 from app.models.users import User
-from app.services import health, jobs_workers, mail, maintenance
+from app.services import health, jobs_slots, jobs_workers, mail, maintenance
 from app.services.permissions import Grant
 
 CLOCK_SECONDS = 5
 WAITING = timedelta(minutes=10)
+MISSED_TURNS = timedelta(minutes=45)  # of a line that runs every 15 minutes
 
 
 @dataclass
@@ -51,6 +52,7 @@ def examine(roles: Mapping[str, set[Grant]]) -> Iterator[Finding]:
         post,
         jobs,
         workers,
+        scheduler,
         closed,
     )
     for look in (*looks[:2], lambda: permissions(roles), *looks[2:]):
@@ -96,6 +98,8 @@ def database() -> Iterator[Finding]:
         )
         return
     yield Finding("database", "ok", f"{db.engine.dialect.name} {version}")
+    if wrong := encoding(db.session.connection()):
+        yield Finding("encoding", "failed", f"{wrong}, not UTF8: most letters cannot be stored", UTF8_REMEDY)
     try:
         revision = db.session.scalar(text("SELECT version_num FROM alembic_version"))
     except SQLAlchemyError:
@@ -202,7 +206,20 @@ def workers() -> Iterator[Finding]:
     if alive := [worker for worker in jobs_workers.all_known() if jobs_workers.is_alive(worker)]:
         yield Finding("workers", "ok", f"{len(alive)} alive")
     else:
-        yield Finding("workers", "warning", "none has shown a sign of life lately", "Start one: celery -A run worker")
+        yield Finding("workers", "failed", "none has shown a sign of life lately", "Start one: celery -A run worker")
+
+
+def scheduler() -> Iterator[Finding]:
+    """Look for somebody who starts what runs by the clock; while the site is closed nobody does."""
+    silence = jobs_slots.silence()
+    if silence is None:
+        found = "nothing has ever been started by the clock"
+        yield Finding("scheduler", "warning", found, "Start one: celery -A run beat; and a worker.")
+    elif silence > MISSED_TURNS and not maintenance.sign():
+        found = f"nothing has been started by the clock for {silence // timedelta(minutes=1):,} minutes"
+        yield Finding("scheduler", "failed", found, "Start one: celery -A run beat. It needs Redis and a worker.")
+    else:
+        yield Finding("scheduler", "ok", f"last turn {silence // timedelta(minutes=1)} minutes ago")
 
 
 def closed() -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from app.db import utcnow
 from app.extensions import db
 from app.metrics import REGISTRY
 from app.models.jobs import Job
-from app.services import jobs_workers
+from app.services import jobs_slots, jobs_workers
 
 
 class Site(Collector):
@@ -30,7 +30,7 @@ class Site(Collector):
         yield from disks()
         up = GaugeMetricFamily("todos_database_up", "Whether the database answers.", 1)
         try:
-            yield from [*jobs(), *workers()]
+            yield from [*jobs(), *workers(), *schedule()]
         except SQLAlchemyError:
             db.session.rollback()
             up = GaugeMetricFamily("todos_database_up", "Whether the database answers.", 0)
@@ -63,6 +63,14 @@ def workers() -> Iterator[Metric]:
     family = GaugeMetricFamily("todos_worker_silent_seconds", "Since its last sign of life.", labels=["worker"])
     for worker in known:
         family.add_metric([worker.name], max(0, (utcnow() - worker.seen_at).total_seconds()))
+    yield family
+
+
+def schedule() -> Iterator[Metric]:
+    """Yield for how long nothing was started by the clock."""
+    family = GaugeMetricFamily("todos_schedule_silent_seconds", "Since the last turn of what runs by the clock.")
+    if (silence := jobs_slots.silence()) is not None:
+        family.add_metric([], max(0, silence.total_seconds()))
     yield family
 
 

@@ -1,7 +1,7 @@
 """Turns of the schedule: a row for each, so that two schedulers start one job, and a late turn comes once at most."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -49,6 +49,12 @@ def start(name: str, slot_at: datetime, **facts: Any) -> Job | None:
     except IntegrityError:
         return None
     return job
+
+
+def silence() -> timedelta | None:
+    """Return how long ago the latest turn of any line began; None if none ever did."""
+    last = db.session.scalar(select(func.max(JobSlot.slot_at)))
+    return utcnow() - last if last else None
 
 
 def last_jobs() -> dict[str, Job]:

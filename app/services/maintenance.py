@@ -5,11 +5,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from flask import current_app
-from sqlalchemy import create_engine, delete, select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool
 
-from app.db import engine_options, transaction
+from app.db import lone_engine, transaction
 from app.errors import Unavailable
 from app.extensions import db
 from app.models.maintenance import RETRY_SECONDS, Maintenance
@@ -72,13 +71,6 @@ def current() -> Maintenance | None:
 
 def _look() -> Maintenance | None:
     """Read the sign by a connection of its own: the request's may be in a transaction, or have none left."""
-    engine = create_engine(db.engine.url, poolclass=NullPool, **_options())
-    with engine.connect() as connection:
+    with lone_engine().connect() as connection:
         row = connection.execute(select(Maintenance.__table__)).mappings().first()
     return Maintenance(**row) if row else None
-
-
-def _options() -> dict[str, object]:
-    """Return the engine's options that make sense without a pool."""
-    known = engine_options(current_app.config["SQLALCHEMY_DATABASE_URI"])
-    return {name: value for name, value in known.items() if not name.startswith("pool_")}

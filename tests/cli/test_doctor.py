@@ -4,11 +4,13 @@ import json
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.pool import NullPool
 
 from app import create_app
 from app.db import utcnow
 from app.extensions import db
+from app.models import JobSlot
 from app.services import jobs_workers, maintenance
 from tests.cli.conftest import run_on
 from tests.conftest import db_dispose, settings
@@ -21,6 +23,7 @@ def examined(result):
 
 def test_healthy_site_passes(run, cast):
     jobs_workers.seen("worker@host", ["jobs"], 2, [])
+    last_turn(timedelta(minutes=14))
     result = run("doctor", "--json")
     assert result.exit_code == 0, result.stdout
     found = examined(result)
@@ -36,8 +39,14 @@ def test_healthy_site_passes(run, cast):
         "disk",
         "mail",
         "workers",
+        "scheduler",
     } <= set(found)
     assert "ok       database: " in run("doctor").stdout
+
+
+def last_turn(ago):
+    db.session.add(JobSlot(name="users.greet", slot_at=utcnow() - ago))
+    db.session.commit()
 
 
 def broken_roles(cast):
@@ -71,13 +80,17 @@ BROKEN = [
     (waiting_job, "jobs", "failed", "Start a worker"),
     (old_schema, "migrations", "failed", "Run flask db upgrade"),
     (newer_schema, "migrations", "warning", "Finish the upgrade."),
-    (lambda _: None, "workers", "warning", "Start one"),
+    (lambda _: None, "workers", "failed", "Start one"),
+    (lambda _: None, "scheduler", "warning", "Start one: celery -A run beat"),
+    (lambda _: last_turn(timedelta(minutes=46)), "scheduler", "failed", "Start one: celery -A run beat"),
     (lambda _: maintenance.on("Soon."), "maintenance", "warning", "Run flask maintenance off."),
 ]
 
 
 @pytest.mark.parametrize(("harm", "about", "status", "remedy"), BROKEN)
 def test_what_is_broken_is_named_with_a_remedy(run, cast, harm, about, status, remedy):
+    if about != "workers":
+        jobs_workers.seen("worker@host", ["jobs"], 2, [])
     head = db.session.scalar(text("SELECT version_num FROM alembic_version"))
     harm(cast)
     try:
@@ -103,6 +116,7 @@ def test_site_without_anything_is_examined_to_the_end():
 
 
 def test_production_warns_of_what_is_seldom_meant(make_app, cast):
+    jobs_workers.seen("worker@host", ["jobs"], 2, [])
     app = make_app()
     app.config.update(APP_ENV="production", SESSION_COOKIE_SECURE=False, ALLOWED_HOSTS=[], PROXY_HOPS=0)
     result = run_on(app, "doctor", "--json")
@@ -116,3 +130,17 @@ def test_address_outside_of_the_prefix_and_one_that_does_not_answer_fail(make_ap
     assert "does not end with /todo" in run_on(app, "doctor", "--url", "http://127.0.0.1:9/").stdout
     result = run_on(app, "doctor", "--url", "http://127.0.0.1:9/todo/")
     assert (result.exit_code, "no answer" in result.stdout) == (1, True)
+
+
+def test_database_that_cannot_store_every_letter_is_refused_and_told(postgresql_uri):
+    name = "of_ascii"
+    engine = create_engine(postgresql_uri, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        options = "ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+        connection.execute(text(f"CREATE DATABASE {name} {options}"))
+    uri = make_url(postgresql_uri).set(database=name).render_as_string(hide_password=False)
+    app = create_app(settings(uri))
+    result = run_on(app, "db", "upgrade")
+    assert (result.exit_code, "encoded in SQL_ASCII" in result.stderr) == (1, True), result.output
+    assert "ENCODING 'UTF8'" in examined(run_on(app, "doctor", "--json"))["encoding"]["remedy"]
+    db_dispose(app)

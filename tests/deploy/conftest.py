@@ -35,9 +35,9 @@ class Site:
         self.containers[name] = Container(f"todos-{name}", list(command), *self.settings, *more)
         return self.containers[name]
 
-    def start_web(self, name: str, port: int) -> Container:
+    def start_web(self, name: str, port: int, **environ: str) -> Container:
         """Start a web server and return it when it is ready for requests."""
-        web = self.start(name, "web", PORT=str(port))
+        web = self.start(name, "web", PORT=str(port), **environ)
         probe = Visitor(f"http://127.0.0.1:{port}{PREFIX}")
         wait_until(lambda: answers(probe, "/health/ready"), f"{name} is ready\n{web.logs()}")
         return web

@@ -99,6 +99,7 @@ class Visitor(requests.Session):
         self.trust_env = False
         self.verify = str(certificate) if certificate else True
         self.token = ""
+        self.referer = self.url + "/"
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:  # type: ignore[override]
         """Ask for a path under the prefix, or for a whole address."""
@@ -110,7 +111,7 @@ class Visitor(requests.Session):
 
     def submit(self, path: str, data: dict[str, Any], **options: Any) -> requests.Response:
         """Send a form."""
-        headers = {"Referer": self.url + "/", **options.pop("headers", {})}
+        headers = {"Referer": self.referer, **options.pop("headers", {})}
         return self.post(path, data={"csrf_token": self.token, **data}, headers=headers, **options)
 
     def sign_in(self, username: str, password: str) -> "Visitor":

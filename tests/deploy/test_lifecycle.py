@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from tests.deploy.containers import PREFIX, wait_until
+from tools.health import HEARTBEAT
 
 PORT = 5009
 SIZE = 4 << 20
@@ -112,6 +113,20 @@ def test_job_of_a_worker_that_was_killed_goes_to_the_next(site, held):
     site.start("worker", "worker")
     wait_until(lambda: status(site, job) == "succeeded", "another worker finishes the job")
     assert site.sql("SELECT attempt FROM jobs WHERE id = %s", job) == [(2,)]
+
+
+@pytest.mark.parametrize("name", ["worker", "beat"])
+def test_worker_or_scheduler_that_hangs_is_not_healthy(site, image, name):
+    [_, *check] = image["Healthcheck"]["Test"]
+    container = site.containers[name]
+    container.run(*check)
+    container.signal("STOP")
+    container.run("touch", "--date=2 minutes ago", HEARTBEAT)
+    with pytest.raises(AssertionError, match="the process hangs"):
+        container.run(*check)
+    container.signal("CONT")
+    wait_until(lambda: container.run("find", HEARTBEAT, "-mmin", "-1"), "it goes on")
+    container.run(*check)
 
 
 class Load(threading.Thread):

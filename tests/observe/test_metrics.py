@@ -10,7 +10,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.db import utcnow
-from app.services import attachments, figures, jobs_workers, users_accounts
+from app.services import attachments, figures, jobs_slots, jobs_workers, users_accounts
 from config import ROOT
 from tests.conftest import count_queries
 from tests.factories import PASSWORD, PNG, create_job, create_todo
@@ -101,6 +101,12 @@ def test_workers_are_told_with_their_silence(app, cast, scrape):
     assert 0 <= value(found, "todos_worker_silent_seconds", worker="worker@host") < 45
 
 
+def test_silence_of_the_scheduler_is_told_once_it_has_spoken(app, cast, scrape):
+    assert "todos_schedule_silent_seconds" not in scrape()
+    jobs_slots.start("users.greet", utcnow() - timedelta(minutes=20))
+    assert 1200 <= value(scrape(), "todos_schedule_silent_seconds") < 1260
+
+
 def test_scrape_costs_the_same_with_more_jobs(app, cast):
     counts = []
     for _ in range(2):
@@ -109,7 +115,7 @@ def test_scrape_costs_the_same_with_more_jobs(app, cast):
         with count_queries() as statements:
             figures.scrape()
         counts.append(len(statements))
-    assert counts[0] == counts[1] <= 4
+    assert counts[0] == counts[1] <= 5
 
 
 def test_sign_ins_and_uploads_are_counted(app, cast, viewer, scrape):
@@ -155,6 +161,7 @@ def test_dashboard_and_alerts_ask_only_for_what_is_told(app, cast, login, scrape
     users_accounts.authenticate("alice", PASSWORD)
     create_job(cast.alice)
     jobs_workers.seen("worker@host", ["jobs"], 2, [])
+    jobs_slots.start("users.greet", utcnow())
     found = scrape()
     labels = {name: set().union(*(has for has, _ in samples)) for name, samples in found.items()}
     for expression in asked():
