@@ -13,6 +13,7 @@ from tests.factories import create_job, create_todo
 @pytest.fixture(autouse=True)
 def look_at_once(app, monkeypatch):
     monkeypatch.setattr(maintenance, "LOOK_SECONDS", 0)
+    app.extensions.pop("maintenance", None)  # what a test before has seen
     yield
     app.extensions.pop("maintenance", None)
 

@@ -111,7 +111,7 @@ def visitor_of(settings, prefix):
     """Somebody who comes through the ingress, which ends TLS; without it a cookie for https would not come back."""
     visitor = Visitor(f"http://127.0.0.1:5000{prefix}")
     if settings.get("TRUSTED_HOSTS"):
-        visitor.headers |= {"Host": HOST, "X-Forwarded-Proto": "https"}
+        visitor.headers.update({"Host": HOST, "X-Forwarded-Proto": "https"})
         visitor.referer = f"https://{HOST}{prefix}/"
         visitor.cookies.set_policy(DefaultCookiePolicy(secure_protocols=("http",)))
     return visitor
