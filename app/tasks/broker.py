@@ -19,7 +19,7 @@ from celery.signals import (
 )
 from celery.worker.request import Request
 from flask import Flask
-from kombu.transport import redis, virtual
+from kombu.transport import redis
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import logs
@@ -30,6 +30,7 @@ from app.tasks.declare import REGISTRY
 from app.tasks.presence import Presence
 from app.tasks.queue import SEND_SECONDS, sweep
 from app.tasks.runner import execute
+from app.tasks.transport import MALFORMED, Channel, Seldom
 
 log = logging.getLogger(__name__)
 Schedule = Mapping[str, tuple[int, Callable[[], Any]]]  # name -> every so many seconds, what runs
@@ -37,46 +38,6 @@ SWEEP_SECONDS = 300
 GRACE_SECONDS = 20  # between the exception in the job and the kill
 EXPIRE_TURNS = 4  # after which a message of the schedule that nobody took is dropped
 VISIBILITY_SECONDS = 2 * 3600  # longer than any job, or Redis delivers a running one again
-MALFORMED = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
-
-
-class Message(virtual.Message):
-    """kombu's, without time limits of its own: those of the declaration hold, and a broken one costs the worker."""
-
-    def __init__(self, payload: Any, channel: Any = None, **kwargs: Any) -> None:
-        if "task" in (payload.get("headers") or {}):
-            payload["headers"]["timelimit"] = [None, None]
-        super().__init__(payload, channel=channel, **kwargs)  # type: ignore[no-untyped-call]
-
-
-class Channel(redis.Channel):
-    """kombu's, for a Redis that may go away and into which anybody may have written anything."""
-
-    # kombu fails, and the worker with it, while it gives unfinished messages back to a Redis that is gone: nobody
-    # needs them back, since the sweeper sends what did not run
-    do_restore = False
-    Message = Message
-
-    def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:
-        """Acknowledge, unless the connection was lost since: kombu fails then, and the worker with it."""
-        if not self.closed:
-            super().basic_ack(delivery_tag, multiple)  # type: ignore[no-untyped-call]
-
-    def basic_reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        """Refuse, as `basic_ack`."""
-        if not self.closed:
-            super().basic_reject(delivery_tag, requeue)  # type: ignore[no-untyped-call]
-
-    def _brpop_read(self, **options: Any) -> Any:
-        """Read a message and hand it to Celery; one that neither understands is dropped, and the worker lives on."""
-        before = set(self.qos._delivered)
-        try:
-            return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
-        except MALFORMED as error:
-            log.error("a malformed message was refused: %r", error)
-            for tag in set(self.qos._delivered) - before:
-                self.qos.ack(tag)
-            return True
 
 
 class JobRequest(Request):
@@ -146,14 +107,15 @@ def _connect_signals(app: Flask, presence: Presence) -> None:
 
     def use_our_logging(**_: Any) -> None:
         logs.init_app(app)
-        # said at each loss of the connection, about a default that will change
-        warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
+        logging.getLogger("celery.worker.consumer.consumer").addFilter(Seldom())
 
     def forget_parents_connections(**_: Any) -> None:
         with app.app_context():
             db.engine.dispose(close=False)
 
     def begin(sender: Any, **_: Any) -> None:
+        # said at each loss of the connection, about a default that will change
+        warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
         presence.begin(sender)
         with app.app_context(), audit.acting(audit.Origin(program="schedule")):
             sweep()

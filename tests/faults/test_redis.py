@@ -11,6 +11,7 @@ from app.services.jobs_sweep import RESEND_AFTER
 from app.tasks.runner import send, sweep
 from tests.factories import create_job, create_todo
 from tests.faults.conftest import BEAT, BEATS
+from tests.faults.processes import wait_until
 
 
 def ask_for_export(client):
@@ -57,6 +58,26 @@ def test_job_runs_when_redis_is_back_without_a_restart_of_anything(start, ended,
     assert ended(job).status == "succeeded"
     assert worker.is_running()
     assert beat.is_running()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True, scope="session")  # it is not asked
+def test_worker_and_scheduler_say_in_a_few_lines_that_redis_takes_nothing(start, broker, faulty):
+    worker, beat = start(), start(BEAT, BEATS)
+    with Redis.from_url(broker.url) as redis:
+        redis.replicaof("127.0.0.1", "1")
+        tried = redis.info("stats")["total_connections_received"] + 15
+        wait_until(
+            lambda: redis.info("stats")["total_connections_received"] > tried, "the worker tries again and again"
+        )
+        beat.wait_for("Couldn't apply scheduled task")
+        redis.replicaof("NO", "ONE")
+    taken = worker.output().count("jobs.sweep[")
+    wait_until(lambda: worker.output().count("jobs.sweep[") > taken, "the worker takes messages again")
+    assert worker.output().count("Connection to broker lost") == 1
+    assert worker.output().count("Cannot connect to redis") == 1
+    assert worker.output().count("Frequent restarts detected") <= 1
+    assert "PendingDeprecationWarning" not in worker.output()
+    assert "Traceback" not in beat.output()
 
 
 def test_job_whose_message_redis_forgot_is_sent_again_when_a_worker_starts(start, ended, cast, broker, faulty):
