@@ -1,10 +1,6 @@
 """The schema: made by Alembic alone, on both databases, up and down."""
 
-import os
-import subprocess
-import sys
 from contextvars import Context
-from pathlib import Path
 
 import pytest
 from flask_appbuilder import Model
@@ -16,8 +12,7 @@ from sqlalchemy.pool import NullPool
 from app import create_app
 from app.extensions import db
 from tests.conftest import db_dispose, migrate, settings
-
-ROOT = Path(__file__).resolve().parents[1]
+from tests.faults.processes import Process, environment
 
 
 @pytest.fixture
@@ -85,15 +80,9 @@ def test_two_applications_live_in_one_process(database, new_database):
         db_dispose(app)
 
 
-def test_upgrades_at_once_make_one_schema(fresh):
-    environ = dict(os.environ) | {"APP_ENV": "test"}
-    environ["SQLALCHEMY_DATABASE_URI"] = fresh.config["SQLALCHEMY_DATABASE_URI"]
-    command = [sys.executable, "-m", "flask", "--app", "run", "db", "upgrade"]
-    running = [
-        subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        for _ in range(3)
-    ]
-    for process in running:
-        output, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, output.decode()
+def test_upgrades_at_once_make_one_schema(fresh, tmp_path):
+    environ = environment(fresh.config["SQLALCHEMY_DATABASE_URI"], fresh.config["REDIS_URL"])
+    command = ["-m", "flask", "--app", "run", "db", "upgrade"]
+    running = [Process(command, environ, tmp_path / f"{number}.log") for number in range(3)]
+    assert [process.ended() for process in running] == [0] * 3, [process.output() for process in running]
     assert set(Model.metadata.tables) <= tables(fresh)

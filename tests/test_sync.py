@@ -1,10 +1,5 @@
 """`flask sync`: permissions and roles follow the code, however often and wherever it runs."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from flask_appbuilder.security.sqla.models import PermissionView, Role
 from flask_migrate import upgrade
@@ -16,8 +11,7 @@ from app.extensions import db
 from app.security import declared, role_grants
 from app.services import permissions
 from tests.conftest import db_dispose, settings
-
-ROOT = Path(__file__).resolve().parents[1]
+from tests.faults.processes import Process, environment
 
 
 @pytest.fixture
@@ -36,17 +30,11 @@ def grants_in_database() -> dict[str, set[tuple[str, str]]]:
     }
 
 
-def test_eight_processes_at_once_leave_every_grant_once(migrated_only):
-    environ = {name: str(value) for name, value in os.environ.items() if not name.startswith("COV")}
-    environ |= {"APP_ENV": "test", "SQLALCHEMY_DATABASE_URI": migrated_only.config["SQLALCHEMY_DATABASE_URI"]}
-    command = [sys.executable, "-m", "flask", "--app", "run", "sync"]
-    processes = [
-        subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        for _ in range(8)
-    ]
-    for process in processes:
-        output, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, output.decode()
+def test_eight_processes_at_once_leave_every_grant_once(migrated_only, tmp_path):
+    environ = environment(migrated_only.config["SQLALCHEMY_DATABASE_URI"], migrated_only.config["REDIS_URL"])
+    command = ["-m", "flask", "--app", "run", "sync"]
+    processes = [Process(command, environ, tmp_path / f"{number}.log") for number in range(8)]
+    assert [process.ended() for process in processes] == [0] * 8, [process.output() for process in processes]
     with migrated_only.app_context():
         everything = declared(migrated_only.appbuilder)
         assert db.session.scalar(select(func.count()).select_from(PermissionView)) == len(everything)

@@ -56,6 +56,10 @@ class Process:
         wait_until(lambda: text in self.output() or not self.is_running(), f"{text!r} in the log\n{self.output()}")
         assert text in self.output(), self.output()
 
+    def ended(self) -> int:
+        """Return its exit code when it has done what it was begun for."""
+        return self.popen.wait(4 * PATIENCE)
+
     def terminate(self) -> int:
         """Ask it to end, as an orchestrator does, and return its exit code."""
         self.popen.send_signal(signal.SIGTERM)
