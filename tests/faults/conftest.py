@@ -13,7 +13,7 @@ from app.db import utcnow
 from app.extensions import db
 from app.models import Job
 from tests.factories import create_job
-from tests.faults.processes import Process, environment, wait_until
+from tests.faults.processes import PATIENCE, Process, environment, wait_until
 from tools.valkey import Server
 
 WORKER = ["-m", "celery", "-A", "tests.faults.slow_jobs", "worker", "--loglevel", "INFO"]
@@ -95,16 +95,16 @@ def slow(cast: SimpleNamespace, tmp_path: Path) -> SimpleNamespace:
 
 
 @pytest.fixture
-def ended(app: Flask) -> Callable[[Job], Job]:
+def ended(app: Flask) -> Callable[..., Job]:
     """Returns a function that waits for the end of a job and returns it."""
 
-    def wait(job: Job) -> Job:
+    def wait(job: Job, seconds: float = PATIENCE) -> Job:
         def final() -> Job | None:
             found = db.session.get(Job, job.id, populate_existing=True)
             db.session.rollback()
             return found if found is not None and found.is_final else None
 
-        return wait_until(final, f"job {job.id} ended")
+        return wait_until(final, f"job {job.id} ended", seconds)
 
     return wait
 

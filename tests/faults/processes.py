@@ -21,13 +21,13 @@ def environment(uri: str, redis_url: str, **more: str) -> dict[str, str]:
     return kept | ours | {"SQLALCHEMY_DATABASE_URI": uri, "REDIS_URL": redis_url} | more
 
 
-def wait_until(condition: Callable[[], Any], what: str) -> Any:
+def wait_until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
     """Return what the condition returns as soon as it holds.
 
     Raises:
         AssertionError: saying what did not happen.
     """
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := condition():
             return found

@@ -1,4 +1,4 @@
-"""The application of `short_lease` with imports in batches of a few rows, so that a kill may hit between any two."""
+"""The application of `short_lease` with imports in smaller batches, so that a kill may hit between any two."""
 
 from datetime import timedelta
 
@@ -7,5 +7,5 @@ from tests.faults.short_lease import celery
 
 __all__ = ["celery"]
 
-imports.BATCH = 20
-jobs_runs.LEASE = timedelta(seconds=3)
+imports.BATCH = 100
+jobs_runs.LEASE = timedelta(seconds=2)

@@ -1,28 +1,17 @@
-"""Workers, web servers and jobs that are ended on purpose: nothing that was accepted is lost, nothing comes twice."""
+"""Workers and jobs that are ended on purpose: nothing that was accepted is lost, nothing comes twice."""
 
-import http.client
 import signal
-import socket
 import time
-from contextlib import closing, suppress
-from threading import Event, Thread
-from urllib.parse import urlencode
 
-import psutil
-import pytest
 from sqlalchemy import select
 
 from app.extensions import db
 from app.models import Job, Todo
 from app.services import jobs
 from app.tasks.runner import send
-from tests.factories import create_job, create_todo
+from tests.factories import create_job
 from tests.faults.conftest import BEAT, BEATS, WORKER, hasty
-from tests.faults.processes import PATIENCE, Process, environment, wait_until
-
-KILLS = 4
-# what ends here is a process and not the database: once is enough
-pytestmark = pytest.mark.parametrize("database", ["postgresql"], indirect=True, scope="session")
+from tests.faults.processes import PATIENCE, wait_until
 
 
 def titles():
@@ -95,65 +84,3 @@ def test_cancel_holds_in_every_state(start, slow, ended, cast, faulty):
     wait_until(all_parts_ended, "all parts are cancelled")
     assert "Row" not in titles()
     assert len(titles()) < 402
-
-
-class Browser:
-    """Alice's, which goes on asking whatever happens to the server."""
-
-    def __init__(self, client, port):
-        self.body = urlencode({"csrf_token": client.token(), "kind": "csv"})
-        self.cookies = "; ".join(f"{cookie.key}={cookie.value}" for cookie in client._cookies.values())
-        self.port = port
-
-    def post(self, path):
-        """Return the number of the job, or None if the server was killed meanwhile."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-        headers = {"Cookie": self.cookies, "Content-Type": "application/x-www-form-urlencoded"}
-        with suppress(OSError, http.client.HTTPException), closing(connection):
-            connection.request("POST", path, self.body, headers)
-            answer = connection.getresponse()
-            assert answer.status == 302, answer.read()
-            return int(answer.headers["Location"].rsplit("/", 1)[1])
-        return None
-
-
-def test_jobs_that_a_killed_web_server_accepted_are_run(
-    start, ended, login, make_app, cast, broker, migrated, tmp_path
-):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    more = {"PORT": str(port), "WEB_CONCURRENCY": "2", "MAX_ACTIVE_JOBS": "1000"}
-    environ = environment(migrated, broker.url, **more)
-    start(hasty(WORKER))
-    start(hasty(BEAT), BEATS)
-    todos = iter([create_todo(cast.alice, f"Todo {number}").id for number in range(500)])
-    browser = Browser(login("alice", on=make_app(SECRET_KEY=environ["SECRET_KEY"])), port)
-    accepted, is_over = [], Event()
-    web = Process(["-m", "gunicorn", "run:app"], environ, tmp_path / "web.log")
-
-    def submit():
-        while not is_over.is_set() and (todo := next(todos, None)):
-            accepted.append(browser.post(f"/selection/export?id={todo}"))
-
-    threads = [Thread(target=submit) for _ in range(2)]
-    try:
-        web.wait_for("Listening at")
-        for thread in threads:
-            thread.start()
-        for _ in range(KILLS):
-            before = len(accepted)
-            wait_until(lambda before=before: len(accepted) > before + 3, "pages are answered again")
-            psutil.Process(web.popen.pid).children()[0].kill()
-        is_over.set()
-    finally:
-        is_over.set()
-        for thread in threads:
-            thread.join()
-        web.kill()
-    known = {job for job in accepted if job}
-    assert len(known) > KILLS
-    for job in db.session.scalars(select(Job).where(Job.owner_id == cast.alice.id)):
-        assert ended(job).status == "succeeded"
-        known.discard(job.id)
-    assert not known
