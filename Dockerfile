@@ -1,5 +1,5 @@
 # One image for every process: tools/container.py has its commands, docs/install.md says how to build and run it.
-# A newer base: docker buildx imagetools inspect python:3.13-slim shows its digest.
+# Of python:3.13.15-slim-trixie, both platforms. A newer base: docker buildx imagetools inspect python:3.13-slim shows its digest.
 ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 
 FROM ${PYTHON_IMAGE} AS build

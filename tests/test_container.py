@@ -1,5 +1,6 @@
 """What the image runs: each command as the process that a container would start."""
 
+import re
 import socket
 import threading
 
@@ -7,6 +8,7 @@ import pytest
 from sqlalchemy import create_engine, inspect, make_url, text
 from sqlalchemy.pool import NullPool
 
+from config import ROOT, Config
 from tests.faults.processes import PATIENCE, Process, environment
 
 ENTRY = ["-m", "tools.container"]
@@ -110,3 +112,15 @@ def test_migration_that_cannot_be_says_why_without_a_traceback(start, postgresql
     assert process.popen.wait(PATIENCE) == 1
     assert "Error: This database is encoded in LATIN1" in process.output()
     assert "Traceback" not in process.output()
+
+
+def test_image_starts_from_a_digest_and_holds_no_key():
+    source = (ROOT / "Dockerfile").read_text()
+    assert re.search(
+        r"^ARG PYTHON_IMAGE=docker\.io/library/python:3\.13-slim@sha256:[0-9a-f]{64}$", source, re.MULTILINE
+    )
+    assert set(re.findall(r"^FROM (\S+)", source, re.MULTILINE)) == {"${PYTHON_IMAGE}"}
+    given = re.findall(r"\b([A-Z][A-Z_]+)=", source)
+    assert {"HOST", "PORT"} <= set(given)
+    secret = {name for name, field in Config.__dataclass_fields__.items() if field.metadata["setting"].secret}
+    assert not {name.removesuffix("_FILE") for name in given} & secret

@@ -2,10 +2,11 @@
 # Build the image from the unmodified Dockerfile, and stand-ins for the images that a registry would give.
 #
 # There may be neither a Docker engine nor a registry where the tests run: buildah builds, and a Debian with its own
-# Python takes the place of python:3.13-slim where that image is not to be had.
+# Python takes the place of the image that the Dockerfile pins where that one is not to be had.
 set -eu
 cd "$(dirname "$0")/../.."
 python=docker.io/library/python:3.13-slim
+pinned=$(sed -n 's/^ARG PYTHON_IMAGE=//p' Dockerfile)
 certificates=/etc/ssl/certs/ca-certificates.crt
 started=$(date +%s)
 
@@ -39,6 +40,12 @@ is_real() {
     podman image exists "$1" && [ -z "$(podman image inspect --format '{{index .Labels "standin"}}' "$1")" ]
 }
 
+if podman image exists "$pinned" || timeout 300 podman pull --quiet "$pinned" > /dev/null 2>&1; then
+    podman tag "$pinned" "$python"
+    base=$pinned
+else
+    base=$python
+fi
 podman image exists "$python" || { say "Making a stand-in for $python"; make_python; }
 say "Building stand-ins for PostgreSQL, Valkey and nginx"
 build --layers --file tests/deploy/standin.Containerfile --tag localhost/standin:1 tests/deploy
@@ -46,7 +53,7 @@ build --layers --file tests/deploy/standin.Containerfile --tag localhost/standin
 for image in $(sed -n 's/^ *image: \(docker\.io[^ ]*\)/\1/p' compose.yaml k8s/overlays/dev/*.yaml | sort -u); do
     is_real "$image" || podman tag localhost/standin:1 "$image"
 done
-say "Building the image"
-build --build-arg PYTHON_IMAGE="$python" --build-arg VERSION=0.0.0-test --tag localhost/todos:test .
+say "Building the image on $base"
+build --build-arg PYTHON_IMAGE="$base" --build-arg VERSION=0.0.0-test --tag localhost/todos:test .
 podman tag localhost/todos:test docker.io/library/todos:0.1.0 localhost/todos:0.1.0
 say "The images are there"
