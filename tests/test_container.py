@@ -69,6 +69,16 @@ def test_flask_commands_run_and_their_exit_code_counts(start, new_database):
     assert "/health/ready" in good.output()
 
 
+@pytest.mark.parametrize("command", ["users list", "db current", "fab list-users", "backup create /nowhere/backup"])
+def test_command_says_in_a_sentence_that_the_database_is_away(command, start, closed_port):
+    uri = f"postgresql+psycopg://todos:hidden@127.0.0.1:{closed_port}/todos"
+    process = start("flask", *command.split(), **environment(uri, "redis://localhost", FLASK_APP="run"))
+    assert process.popen.wait(PATIENCE) == 1
+    assert "Error: The database cannot be used: connection failed" in process.output()
+    assert "Traceback" not in process.output()
+    assert "hidden" not in process.output()
+
+
 def test_anything_else_is_run_as_it_stands(start):
     environ = environment("", "")
     assert start("true", **environ).popen.wait(PATIENCE) == 0

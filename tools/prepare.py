@@ -4,7 +4,9 @@ import sys
 
 from click import ClickException
 from flask.cli import ScriptInfo
+from sqlalchemy.exc import DBAPIError
 
+from app.cli import explain
 from run import app
 
 MIGRATE, SYNC, FIRST_ADMIN = ["db", "upgrade"], ["sync"], ["first-admin"]
@@ -18,6 +20,9 @@ def main(*commands: list[str]) -> None:
         except ClickException as error:
             error.show()
             sys.exit(error.exit_code)
+        except DBAPIError as error:
+            explain(type(error), error, error.__traceback__)
+            sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from app.services import health, jobs_slots, jobs_workers, mail, maintenance
 from app.services.permissions import Grant
 
 CLOCK_SECONDS = 5
+REDIS_LIMITS = {"socket_connect_timeout": 2, "socket_timeout": 2}
 WAITING = timedelta(minutes=10)
 MISSED_TURNS = timedelta(minutes=45)  # of a line that runs every 15 minutes
 
@@ -108,7 +109,8 @@ def database() -> Iterator[Finding]:
     if health.is_newest(revision):
         yield Finding("migrations", "ok", f"at {revision}")
     elif health.is_behind(revision):
-        yield Finding("migrations", "failed", f"the schema is at {revision}", "Run flask db upgrade, then flask sync.")
+        found = f"the schema is at {revision}" if revision else "there are no tables"
+        yield Finding("migrations", "failed", found, "Run flask db upgrade, then flask sync.")
         return
     else:
         yield Finding("migrations", "warning", f"{revision} is newer than this version", "Finish the upgrade.")
@@ -133,11 +135,14 @@ def permissions(roles: Mapping[str, set[Grant]]) -> Iterator[Finding]:
 
 
 def redis() -> Iterator[Finding]:
-    """Look at Redis, without which jobs wait."""
-    if health.redis_answers():
-        yield Finding("redis", "ok", "answers")
-    else:
-        yield Finding("redis", "failed", "does not answer: jobs wait", "Check REDIS_URL and the server.")
+    """Look at Redis, without which jobs wait: one that is full or a replica answers, but takes no message."""
+    try:
+        with Redis.from_url(current_app.config["REDIS_URL"], **REDIS_LIMITS) as server:
+            server.set("todos:doctor", "was here", ex=10)
+        yield Finding("redis", "ok", "takes messages")
+    except RedisError as error:
+        found = f"takes no messages, so jobs wait: {error}"
+        yield Finding("redis", "failed", found, "Check REDIS_URL, the server, its password and its memory.")
 
 
 def clock() -> Iterator[Finding]:
@@ -146,7 +151,7 @@ def clock() -> Iterator[Finding]:
     if db.engine.dialect.name == "postgresql":
         others["the database"] = db.session.execute(text("SELECT clock_timestamp()")).scalar_one()
     try:
-        with Redis.from_url(current_app.config["REDIS_URL"], socket_connect_timeout=1, socket_timeout=1) as server:
+        with Redis.from_url(current_app.config["REDIS_URL"], **REDIS_LIMITS) as server:
             seconds, micros = server.time()
             others["Redis"] = datetime.fromtimestamp(seconds + micros / 1e6, UTC)
     except RedisError:

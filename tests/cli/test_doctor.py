@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from redis import Redis
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
@@ -144,3 +145,13 @@ def test_database_that_cannot_store_every_letter_is_refused_and_told(postgresql_
     assert (result.exit_code, "encoded in SQL_ASCII" in result.stderr) == (1, True), result.output
     assert "ENCODING 'UTF8'" in examined(run_on(app, "doctor", "--json"))["encoding"]["remedy"]
     db_dispose(app)
+
+
+def test_redis_that_answers_but_takes_nothing_is_found(run, cast, valkey):
+    with Redis.from_url(valkey.url) as server:
+        server.config_set("maxmemory", 1)
+        try:
+            found = examined(run("doctor", "--json"))["redis"]
+        finally:
+            server.config_set("maxmemory", 0)
+    assert (found["status"], "used memory > 'maxmemory'" in found["found"]) == ("failed", True), found
