@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -32,12 +33,18 @@ def render(folder: Path) -> list[dict]:
 
 
 @pytest.fixture(scope="module")
-def rendered(tmp_path_factory) -> dict[str, list[dict]]:
-    """The objects of each overlay, with secrets made as the documentation says."""
-    k8s = tmp_path_factory.mktemp("k8s") / "k8s"
-    shutil.copytree(ROOT / "k8s", k8s, ignore=shutil.ignore_patterns("secrets.env"))
+def k8s(tmp_path_factory) -> Path:
+    """A copy of the manifests, with secrets made as the documentation says."""
+    folder = tmp_path_factory.mktemp("k8s") / "k8s"
+    shutil.copytree(ROOT / "k8s", folder, ignore=shutil.ignore_patterns("secrets.env"))
     for overlay in ("dev", "production"):
-        keys.main([str(k8s / "overlays" / overlay)])
+        keys.main([str(folder / "overlays" / overlay)])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def rendered(k8s) -> dict[str, list[dict]]:
+    """The objects of each overlay."""
     return {overlay: render(k8s / "overlays" / overlay) for overlay in OVERLAYS}
 
 
@@ -317,3 +324,30 @@ def test_keys_are_made_once(tmp_path):
         keys.main([str(tmp_path)])
     assert (tmp_path / "secrets.env").read_text() == made
     assert (tmp_path / "secrets.env").stat().st_mode & 0o077 == 0
+
+
+def documented() -> list[str]:
+    """Every kubectl command of k8s/README.md, without what the shell makes of it."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "k8s" / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    found = [re.split(r"\s[|<>]\s?|\s#", line)[0].strip() for line in lines if line.startswith("kubectl ")]
+    assert len(found) > 30
+    return found
+
+
+@pytest.mark.parametrize("line", sorted(set(documented())))
+def test_documented_command_is_one_that_kubectl_takes_for_things_that_exist(line, rendered, k8s):
+    """It gets as far as asking a cluster, which is not there: arguments and files were right then."""
+    kubectl = shutil.which("kubectl", path=VENV) or shutil.which("kubectl")
+    command = [kubectl, "--server=http://127.0.0.1:1", *shlex.split(line)[1:]]
+    environ = {"HOME": str(k8s), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(command, cwd=k8s.parent, env=environ, capture_output=True, text=True, timeout=60)
+    if line.startswith("kubectl kustomize"):
+        assert done.returncode == 0, done.stderr
+    else:
+        assert re.search(r"127\.0\.0\.1:1.*refused", done.stderr), done.stderr
+    known = {name(found).lower() for found in rendered["digitalocean"]}
+    named = re.findall(r"\b(deployment|cronjob|service)/([a-z-]+)", line)
+    assert {f"{kind} {thing}" for kind, thing in named} <= known, line
+    for key, value in re.findall(r"--selector (\S+)=(\S+)", line):
+        assert any(found["metadata"].get("labels", {}).get(key) == value for found in rendered["digitalocean"]), line
