@@ -1,7 +1,8 @@
 """Tags: a vocabulary that the whole team shares; which todos have one follows the row rule of todos."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from sqlalchemy import ColumnElement, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -68,6 +69,18 @@ def get(tag_id: int) -> Tag:
     if tag is None:
         raise NotFound("There is no such tag. It may have been deleted or merged into another one.")
     return tag
+
+
+@contextmanager
+def alone(tag_id: int) -> Iterator[Tag]:
+    """Give a tag that nobody else renames, recolours or merges until the block ends; one transaction.
+
+    Raises:
+        NotFound: when there is none.
+    """
+    with transaction():
+        _lock()
+        yield get(tag_id)
 
 
 def lookup(query: str) -> Sequence[Tag]:
@@ -210,6 +223,7 @@ def delete_tags(tags: Sequence[Tag]) -> None:
     """Delete tags and take them off all todos."""
     ids = [tag.id for tag in tags]
     with transaction() as session:
+        _lock()
         _touch(ids)
         _take_off(ids)
         for tag in tags:

@@ -1,5 +1,7 @@
 """Comments, tags and the audit trail by the API."""
 
+from threading import Thread
+
 import pytest
 
 from app.models.tags import COLOURS
@@ -69,6 +71,27 @@ def test_manager_keeps_the_tags_in_order(program, cast):
     check_problem(ask("DELETE", path, If_Match=etag), 412)
     assert ask("DELETE", path, If_Match=ask("GET", path).headers["ETag"]).status_code == 204
     assert ask("GET", f"/todos/{todo.id}").json["tags"] == []
+
+
+def test_of_those_who_read_the_same_tag_one_changes_it(program, cast):
+    ask, tag = program("max"), create_tag("garden")
+    path, statuses = f"/tags/{tag.id}", []
+    etag = ask("GET", path).headers["ETag"]
+
+    def change(colour):
+        statuses.append(ask("PATCH", path, {"colour": colour}, If_Match=etag).status_code)
+
+    threads = [Thread(target=change, args=(colour,)) for colour in ("red", "blue", "grey", "teal")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [200, 412, 412, 412]
+
+
+def test_word_that_cannot_be_a_tag_is_refused_by_field(program, cast):
+    answer = program("alice")("POST", "/todos/", {"title": "x", "tags": ["fine", "#"]})
+    assert list(check_problem(answer, 422)["errors"]) == ["tags"]
 
 
 def test_member_reads_tags_and_changes_none(program, cast):

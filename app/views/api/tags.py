@@ -103,17 +103,18 @@ class TagApi(Api):
     )
     def change(self, tag_id: int, body: dict[str, Any]) -> ResponseReturnValue:
         """Change what is named, if nobody changed the tag since it was read."""
-        tag = tags.get(tag_id)
-        check_match(SCHEMA.dump(tag), required=True)
-        return self.one(saved(tag, body.get("name", tag.name), body.get("colour", tag.colour)))
+        with tags.alone(tag_id) as tag:
+            check_match(SCHEMA.dump(tag), required=True)
+            saved(tag, body.get("name", tag.name), body.get("colour", tag.colour))
+        return self.one(tag)
 
     @expose("/<id:tag_id>", methods=["DELETE"])
     @operation("Delete a tag and take it off all todos", "delete", headers=(IF_MATCH,), errors=(412,))
     def delete(self, tag_id: int) -> None:
         """Delete a tag."""
-        tag = tags.get(tag_id)
-        check_match(SCHEMA.dump(tag), required=False)
-        tags.delete_tags([tag])
+        with tags.alone(tag_id) as tag:
+            check_match(SCHEMA.dump(tag), required=False)
+            tags.delete_tags([tag])
 
     @expose("/<id:tag_id>/merge", methods=["POST"])
     @operation("Put this tag in the place of others", "merge", body=MergeSchema, answer=TagSchema, errors=(409, 422))

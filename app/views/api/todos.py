@@ -11,7 +11,7 @@ from app.errors import Denied, Invalid, NotFound, Stale, Unprocessable
 from app.models.todos import Todo
 from app.models.users import User
 from app.security import viewer
-from app.services import todos, todos_query, users
+from app.services import tags, todos, todos_query, users
 from app.services.paging import Wanted
 from app.services.todos_rules import may_change
 from app.views.api.base import Api, operation
@@ -49,6 +49,18 @@ def people(names: Sequence[str], known: Sequence[User], field: str) -> list[User
     return [here[name] for name in dict.fromkeys(map(str.lower, names)) if name in here] + others
 
 
+def words(names: Sequence[str]) -> list[str]:
+    """Return the names of tags as they are kept.
+
+    Raises:
+        Unprocessable: when one cannot be the name of a tag, such as “#”.
+    """
+    try:
+        return [tags.cleaned(name) for name in names]
+    except Invalid as error:
+        raise Unprocessable(error.message, {"tags": [error.message]}) from error
+
+
 def values(body: dict[str, Any], todo: Todo | None = None) -> dict[str, Any]:
     """Return the fields of a todo from what was sent, with people instead of usernames."""
     if "assignees" in body:
@@ -56,7 +68,7 @@ def values(body: dict[str, Any], todo: Todo | None = None) -> dict[str, Any]:
     if "owner" in body:
         body["owner"] = people([body["owner"]], [todo.owner] if todo else [], "owner")[0]
     if "tags" in body:
-        body["tag_names"] = body.pop("tags")
+        body["tag_names"] = words(body.pop("tags"))
     if "notes" in body:
         body["notes"] = body["notes"].replace("\r\n", "\n").replace("\r", "\n")
     if "title" in body:
