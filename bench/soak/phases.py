@@ -213,14 +213,17 @@ def back(soak: Soak) -> float:
 def database(soak: Soak) -> None:
     """Let the database fail, and replace the workers, under load."""
     for number, (name, befall) in enumerate(soak.database.faults().items()):
-        title = f"Fault {number}"
+        title, person = f"Fault {number}", soak.person()
         wanted = load(soak, title)
         befall()
-        soak.say(f"Database {name} under load", soak.settle(title, wanted))
-    wanted = load(soak, "Rolling")
+        found = soak.settle(title, wanted, person_stopped(person))
+        failed = len(person.refused) + person.cut
+        soak.say(f"Database {name} under load", f"{found}; pages that failed meanwhile: {failed}")
+    wanted, person = load(soak, "Rolling"), soak.person()
     codes = soak.site.roll()
-    found = soak.settle("Rolling", wanted)
+    found = soak.settle("Rolling", wanted, person_stopped(person))
     soak.say("Workers replaced one by one under load", f"{found}; they ended with {codes}")
+    soak.check(not person.refused, f"pages failed: {person.refused[:5]}")
     soak.check(set(codes) == {0}, f"workers ended with {codes}")
 
 
@@ -243,7 +246,7 @@ def many(soak: Soak) -> None:
     number = soak.scaled(10_000, 300)
     seen: dict[str, list[int]] = {}
     waiting = lambda: soak.left() < WAITING  # noqa: E731
-    person = soak.person(pause=0, pages=(), most=number // 10)
+    person = soak.person(pause=0, most=number // 10)
     program = Program(soak.app, soak.owner_id, "Small", number - number // 10, 0, waiting)
     began = time.monotonic()
     program.start()
