@@ -73,7 +73,9 @@ def renew(job_id: int, attempt: int) -> None:
         _write(job_id, attempt, lease_expires_at=utcnow() + LEASE)
 
 
-def advance(job_id: int, attempt: int, done: int, total: int | None, found: dict[str, Any] | None = None) -> None:
+def advance(
+    job_id: int, attempt: int, done: int, total: int | None, found: dict[str, Any] | None = None, further: bool = False
+) -> None:
     """Record progress and renew the lease within the transaction of the work.
 
     Args:
@@ -82,12 +84,14 @@ def advance(job_id: int, attempt: int, done: int, total: int | None, found: dict
         done: how many rows it has behind it.
         total: of how many.
         found: the result so far, if the job counts something.
+        further: no attempt came so far before, and so those before do not count: long work may lose many workers.
 
     Raises:
         Superseded: when another attempt has taken over; the work is rolled back.
         Cancelled: when somebody asked to stop; the work of this batch is rolled back.
     """
     values: dict[str, Any] = {"progress_done": done, "progress_total": total, "lease_expires_at": utcnow() + LEASE}
+    values |= {"excused": attempt - 1} if further else {}
     if _write(job_id, attempt, **values, **({"result": found} if found else {})):
         raise Cancelled
 

@@ -55,7 +55,8 @@ class Spec:
         told: whether its owner is notified of its end.
         queue: "interactive" for what somebody waits for, "bulk" for what may wait behind it, or what tells from the
             arguments.
-        attempts: how often it is begun before it fails, because workers died or because of `retry_on`.
+        attempts: how often it is begun without getting further before it fails, because workers died or because of
+            `retry_on`.
         retry_on: errors that pass, after which it is begun again.
         backoff: seconds before the second attempt, which double with each further one, and the most of them.
         plan: for large work, what returns its parts; it is called once, with the run and the job's arguments, and
@@ -109,6 +110,7 @@ class Run:
     found: Facts = field(default_factory=dict)  # the result so far: kept with each batch, also of earlier attempts
     told: bool = False
     is_stopping: Callable[[], bool] = lambda: False
+    came_further: bool = False  # than any attempt before
     _walk: Generator[Any, None, None] | None = None
 
     def batches(self, items: Sequence[T], size: int = 100, resume: bool = True) -> Iterator[Sequence[T]]:
@@ -120,18 +122,20 @@ class Run:
             resume: go on after the batches that an earlier attempt committed; False for work that leaves nothing
                 behind before its end.
         """
-        walk = self._batches(items, size, self.done if resume else 0)
+        walk = self._batches(items, size, resume)
         self._walk = walk
         return walk
 
-    def _batches(self, items: Sequence[T], size: int, first: int) -> Generator[Sequence[T], None, None]:
+    def _batches(self, items: Sequence[T], size: int, resume: bool) -> Generator[Sequence[T], None, None]:
+        first = self.done if resume else 0
         for start in range(first, len(items), size):
             if start > first:
                 self.check()
             with transaction():
                 batch = items[start : start + size]
                 yield batch
-                jobs_runs.advance(self.job_id, self.attempt, start + len(batch), len(items), self.found)
+                jobs_runs.advance(self.job_id, self.attempt, start + len(batch), len(items), self.found, resume)
+            self.came_further = resume
 
     def check(self) -> None:
         """Give the job back if its worker has to end; for steps of one's own between transactions.

@@ -161,6 +161,8 @@ def _outcome(run: Run, row: Job, spec: Spec | None) -> Outcome:
     except SoftTimeLimitExceeded:
         return Outcome("failed", error=jobs_sweep.TOO_LONG.format(row.time_limit))
     except Exception as error:  # noqa: BLE001, the boundary to whatever a job does
+        if run.came_further:
+            row.excused = row.attempt - 1  # as its row says by now
         return _failure(error, row, spec)
     finally:
         run.close()

@@ -293,6 +293,42 @@ def test_killed_job_resumes_after_its_committed_batches(cast, declare):
     assert titles() == ["Row 0", "Row 1", "Row 2", "Row 3"]
 
 
+@pytest.mark.parametrize("resume", [True, False])
+def test_job_that_gets_further_each_time_may_lose_any_number_of_workers(cast, declare, resume):
+    begun = []
+
+    def work(run, count):
+        begun.append(run.attempt)
+        for number, batch in enumerate(run.batches(range(count), size=1, resume=resume)):
+            if number == 1:
+                raise Killed
+            db.session.add(Todo(owner_id=cast.alice.id, title=f"Row {batch[0]}"))
+        return {}
+
+    job = submit_for(cast.alice.id, declare(work), count=6)
+    for _ in range(6):
+        with suppress(Killed):
+            execute(job.id)
+        expire_lease(job.id)
+    assert len(begun) == (6 if resume else MAX_ATTEMPTS)
+    assert reread(job).attempts_left == (MAX_ATTEMPTS - 1 if resume else 0)
+    assert (reread(job).status == "succeeded") == resume
+
+
+def test_error_that_passes_is_tried_again_as_long_as_the_job_gets_further(cast, declare):
+    def work(run, count):
+        for number, batch in enumerate(run.batches(range(count), size=1)):
+            if number == 1:
+                raise ConnectionError
+            db.session.add(Todo(owner_id=cast.alice.id, title=f"Row {batch[0]}"))
+        return {}
+
+    job = submit_for(cast.alice.id, declare(work, retry_on=(ConnectionError,), backoff=(0, 0)), count=6)
+    for _ in range(6):
+        execute(job.id)
+    assert (reread(job).status, len(titles())) == ("succeeded", 6)
+
+
 def test_killed_job_that_leaves_nothing_behind_starts_over(cast, declare):
     collected = []
 
