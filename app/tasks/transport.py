@@ -44,6 +44,10 @@ class Channel(redis.Channel):
     do_restore = False
     Message = Message
 
+    def _connparams(self, asynchronous: bool = False) -> Any:
+        """Do not tell Redis the driver's version: that costs more than the one message that most connections send."""
+        return super()._connparams(asynchronous) | {"driver_info": None}  # type: ignore[no-untyped-call]
+
     def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:
         """Acknowledge, unless the connection was lost since: kombu fails then, and the worker with it."""
         if not self.closed:

@@ -7,7 +7,7 @@ from sqlalchemy import event, select
 
 from app.extensions import db
 from app.models import Job, Todo
-from app.tasks.runner import Part, execute, submit
+from app.tasks.runner import Part, execute, send, submit
 from tests.conftest import count_queries
 
 
@@ -76,3 +76,13 @@ def test_message_that_comes_again_reads_once_and_writes_nothing(cast, viewer, sm
     with cost() as words:
         execute(job)
     assert words == ["SELECT", "UPDATE", "COMMIT"]
+
+
+def test_message_is_sent_with_few_commands(cast, viewer, small, queue):
+    job = submit(viewer("alice"), small)
+    queue.redis.config_resetstat()
+    assert send(job) == 1
+    calls = {name.removeprefix("cmdstat_"): found["calls"] for name, found in queue.redis.info("commandstats").items()}
+    assert calls["lpush"] == 1
+    assert "client|setinfo" not in calls  # which asks the file system for the version of a package
+    assert sum(calls.values()) <= 18
