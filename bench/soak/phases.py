@@ -16,8 +16,7 @@ from app.extensions import db
 from app.models import Attachment, Job, Todo
 from app.services import imports
 from app.services.permissions import load_user
-from app.tasks.imports import import_todos
-from app.tasks.runner import submit
+from app.tasks.runner import REGISTRY, submit
 from bench.soak import faults
 from bench.soak.jobs import add_row, add_rows
 from bench.soak.people import Person, Program
@@ -144,7 +143,7 @@ def start_import(soak: Soak, title: str, rows: int) -> int:
         assert viewer
         file = imports.keep(viewer, BytesIO(text.encode()), "rows.csv", 25)
         args = {"file": file.id, "sha256": file.sha256, "mapping": {"title": "title", "tags": "tags"}}
-        return submit(viewer, import_todos, **args, whole=False, change=False).id
+        return submit(viewer, REGISTRY["todos.import"], **args, whole=False, change=False).id
 
 
 def worker_of(soak: Soak, job_id: int) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from config import ROOT
-from tests.faults.processes import Process
+from tests.faults.processes import Process, wait_until
 
 WORKERS = ("one", "two")
 CELERY = ["-m", "celery", "-A", "bench.soak.worker"]
@@ -66,23 +66,22 @@ class Site:
         Args:
             busy: the worker that works on what is to be hit, if one does.
         """
-        while True:
-            self.look()
-            victim = self.chance.choice(VICTIMS)
-            found = [name for name in WORKERS if self.processes[name].name == busy] or WORKERS
-            name = self.chance.choice(found) if victim.startswith("worker") else victim.split()[0]
-            process = self.processes[name]
-            children = psutil.Process(process.popen.pid).children()
-            if victim not in ("worker child", "web worker"):
-                self.family |= set(children)
-                process.popen.kill()
-                time.sleep(self.chance.uniform(0, 2))  # for which its children are alone
-                process.kill()
-                self.processes[name] = self.start(name)
-                return victim
-            if children:
-                self.chance.choice(children).kill()
-                return victim
+        self.look()
+        victim = self.chance.choice(VICTIMS)
+        found = [name for name in WORKERS if self.processes[name].name == busy] or WORKERS
+        name = self.chance.choice(found) if victim.startswith("worker") else victim.split()[0]
+        process = self.processes[name]
+        process.wait_for(READY[name])
+        children = psutil.Process(process.popen.pid).children
+        if victim in ("worker child", "web worker"):
+            self.chance.choice(wait_until(children, f"{name} has children")).kill()
+        else:
+            self.family |= set(children())
+            process.popen.kill()
+            time.sleep(self.chance.uniform(0, 2))  # for which its children are alone
+            process.kill()
+            self.processes[name] = self.start(name)
+        return victim
 
     def look(self) -> None:
         """Note who ended without being killed, and start them again."""
