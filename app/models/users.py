@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import UtcDateTime
 
+LANGUAGES = {"en": "English", "de": "Deutsch", "es": "Español", "fr": "Français"}  # of mails
 MAILS = ("digest", "due", "none")  # each morning; only when something is due; never
 
 
@@ -46,4 +47,4 @@ class EndedSession(Model):
     ended_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, index=True)
 
 
-__all__ = ["MAILS", "EndedSession", "User", "new_stamp"]
+__all__ = ["LANGUAGES", "MAILS", "EndedSession", "User", "new_stamp"]

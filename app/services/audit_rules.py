@@ -100,7 +100,7 @@ def user_events(values: Values) -> list[Event]:
         found.append(("roles_changed", values.keys() & {"roles", "groups"}))
     if "session_stamp" in values and not found:
         found.append(("sessions_ended", ()))
-    facts = values.keys() & {"username", "first_name", "last_name", "email", "time_zone", "mail"}
+    facts = values.keys() & {"username", "first_name", "last_name", "email", "time_zone", "language", "mail"}
     return found + ([("changed", facts)] if facts else [])
 
 
@@ -135,6 +135,7 @@ AUDITED = {
                 "last_name",
                 "email",
                 "time_zone",
+                "language",
                 "mail",
                 "active",
                 "password",

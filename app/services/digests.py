@@ -18,6 +18,7 @@ from app.errors import NotFound
 from app.extensions import db
 from app.models.todos import Todo
 from app.models.users import User
+from app.services.digests_words import words_of
 from app.services.mail import link
 from app.services.permissions import load_user
 from app.services.todos_rules import of_person, visible_to
@@ -35,11 +36,11 @@ class Digest:
 
     @property
     def groups(self) -> list[tuple[str, list[Todo]]]:
-        """Return headings with their todos, without those that would be empty."""
+        """Return what they are, with the todos, without groups that would be empty."""
         overdue = [todo for todo in self.todos if todo.due_on and todo.due_on < self.day]
         today = [todo for todo in self.todos if todo.due_on == self.day]
         soon = [todo for todo in self.todos if todo.due_on and todo.due_on > self.day]
-        return [group for group in (("Overdue", overdue), ("Due today", today), ("Due soon", soon)) if group[1]]
+        return [group for group in (("overdue", overdue), ("today", today), ("soon", soon)) if group[1]]
 
 
 def digest_of(user: User, day: date) -> Digest:
@@ -55,7 +56,7 @@ def digest_of(user: User, day: date) -> Digest:
 
 def compose(user: User, digest: Digest) -> EmailMessage:
     """Return the mail; its id is that of the person's day, so that even a copy is known as one."""
-    counts = [f"{len(todos)} {heading.lower()}" for heading, todos in digest.groups]
+    counts = [words_of(user.language).counts[group].format(len(todos)) for group, todos in digest.groups]
     message = EmailMessage(SMTP.clone(max_line_length=998))  # of RFC 5322: a folded link would be a broken one
     sender = current_app.config["MAIL_FROM"]
     message["From"] = sender
@@ -72,14 +73,15 @@ def compose(user: User, digest: Digest) -> EmailMessage:
 
 def _lines(user: User, digest: Digest, stop: str) -> list[str]:
     """Return the lines of the text."""
-    lines = [f"Good morning, {user.first_name}."]
-    for heading, todos in digest.groups:
-        lines += ["", heading, ""]
+    words = words_of(user.language)
+    lines = [words.hello.format(user.first_name)]
+    for group, todos in digest.groups:
+        lines += ["", words.headings[group], ""]
         for todo in todos:
-            priority = f", {todo.priority_name}" if todo.priority_name in ("urgent", "high") else ""
+            about = filter(None, (_day(todo.due_on, user.language), words.priorities.get(todo.priority_name)))
             title = " ".join(todo.title.split())
-            lines += [f"* {title} ({_day(todo.due_on, user.language)}{priority})", f"  {link(f'/todos/{todo.id}')}"]
-    return [*lines, "", "--", f"All your todos: {link('/todos')}", f"No more of these mails: {stop}", ""]
+            lines += [f"* {title} ({', '.join(about)})", f"  {link(f'/todos/{todo.id}')}"]
+    return [*lines, "", "--", words.everything.format(link("/todos")), words.stop.format(stop), ""]
 
 
 def _day(day: date | None, language: str) -> str:

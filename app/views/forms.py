@@ -18,6 +18,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Email, InputRequired, Length, Optional, Regexp
 
 from app.models.todos import NORMAL, PRIORITIES
+from app.models.users import LANGUAGES
 from app.services.users import is_time_zone
 from app.views.conflicts import CarriedField
 from app.views.widgets import PeopleField, TagsField, UploadField
@@ -138,6 +139,7 @@ class ProfileForm(FactsForm):
     """One's own facts, to be changed."""
 
     mail = SelectField("Mail", choices=MAIL_CHOICES)
+    language = SelectField("Language of mails", choices=[SelectChoice(*one) for one in LANGUAGES.items()])
     shown = CarriedField()
 
 

@@ -14,7 +14,9 @@ from sqlalchemy import select, update
 from app.db import transaction
 from app.extensions import db
 from app.models import MorningMail, Notification, User
+from app.models.users import LANGUAGES
 from app.services import mornings
+from app.services.digests_words import WORDS
 from app.tasks.users import greet
 from tests.factories import create_todo
 
@@ -125,11 +127,34 @@ def test_mail_says_what_is_due_and_where(mailing, sink, cast):
     assert "Somebody else" not in mail.text
 
 
-def test_date_reads_in_the_language_of_the_person(mailing, sink, cast):
-    create_todo(cast.alice, due_on=TODAY)
-    set_user(cast.alice, language="de")
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (
+            "de",
+            ("1 heute fällig", "Guten Morgen, Alice.", "(Fr. 10 Mai, dringend)", "Keine solchen Mails mehr: https:"),
+        ),
+        ("fr", ("1 pour aujourd’hui", "Bonjour Alice,", "(ven. 10 mai, urgent)", "Ne plus recevoir ces messages : ht")),
+        ("xx", ("1 due today", "Good morning, Alice.", "(Fri 10 May, urgent)", "No more of these mails: https:")),
+    ],
+)
+def test_mail_reads_in_the_language_of_the_person(mailing, sink, cast, language, said):
+    create_todo(cast.alice, due_on=TODAY, priority=0)
+    set_user(cast.alice, language=language)
     greet(NOON)
-    assert "(Fr. 10 Mai)" in sink.mails[0].text
+    for words in said:
+        assert words in sink.mails[0].text
+
+
+def test_each_language_has_words_for_all_of_the_mail_and_can_be_chosen(login, cast):
+    assert list(WORDS) == list(LANGUAGES)
+    for words in WORDS.values():
+        assert (words.counts.keys(), words.headings.keys()) == (WORDS["en"].counts.keys(), WORDS["en"].headings.keys())
+    client = login("alice")
+    facts = {"first_name": "Alice", "last_name": "M", "email": "alice@example.org", "time_zone": "UTC", "mail": "due"}
+    assert client.send("/profile", facts | {"language": "fr"}).status_code == 302
+    assert '<option selected value="fr">Français</option>' in client.get("/profile").text
+    assert client.send("/profile", facts | {"language": "xx"}).status_code == 400
 
 
 @pytest.mark.parametrize(("wish", "due", "count"), [("due", 1, 0), ("due", 0, 1), ("digest", 1, 1), ("none", 0, 0)])

@@ -38,10 +38,10 @@ def test_form_changes_nothing_else_and_nobody_else(login, cast):
         "active": "",
         "password": "x",
     }
-    login("alice").send("/profile", FACTS | more | {"session_stamp": "x", "language": "xx", "fail_login_count": 7})
+    login("alice").send("/profile", FACTS | more | {"session_stamp": "x", "fail_login_count": 7})
     assert facts_of(cast.bob)[0] == "Bob"
     assert facts_of(cast.alice)[0] == "Alicia"
-    assert (cast.alice.username, cast.alice.session_stamp, cast.alice.language) == ("alice", stamp, "en")
+    assert (cast.alice.username, cast.alice.session_stamp) == ("alice", stamp)
     assert cast.alice.roles == roles
     assert cast.alice.active
     assert check_password_hash(cast.alice.password, PASSWORD)
