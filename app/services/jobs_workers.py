@@ -1,7 +1,7 @@
 """Workers as they were last seen: said by themselves, in rows, so that nobody has to ask Redis."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, select
@@ -44,6 +44,11 @@ def all_known() -> list[JobWorker]:
 def is_alive(worker: JobWorker) -> bool:
     """Tell whether a worker has shown a sign of life lately."""
     return worker.seen_at > utcnow() - ALIVE
+
+
+def busy(worker: JobWorker) -> list[tuple[int, str, datetime]]:
+    """Return what a worker was working on when it was last seen: number and name of each job, and since when."""
+    return [(one["job_id"], one["name"], datetime.fromisoformat(one["since"])) for one in worker.busy]
 
 
 def silence() -> timedelta | None:

@@ -62,35 +62,35 @@ def purge(viewer: User, ids: list[int]) -> int:
     return _purge(and_(restorable_by(viewer), Todo.id.in_(ids)))
 
 
-def own(viewer: User, until: datetime) -> ColumnElement[bool]:
-    """Select what was in the viewer's own trash at an instant; what gets there while they are asked stays."""
-    return and_(in_trash(viewer, "mine", ""), Todo.deleted_at <= until)
+def until(viewer: User, scope: str, at: datetime) -> ColumnElement[bool]:
+    """Select what was in the trash at an instant, one's own or all that one may delete; what gets there later stays."""
+    return and_(in_trash(viewer, scope, ""), Todo.deleted_at <= at)
 
 
-def extent(viewer: User, until: datetime) -> tuple[int, range]:
+def extent(viewer: User, scope: str, at: datetime) -> tuple[int, range]:
     """Return how many todos emptying the trash would delete, and the ids among which they are."""
-    counts = select(func.count(), func.min(Todo.id), func.max(Todo.id)).where(own(viewer, until))
+    counts = select(func.count(), func.min(Todo.id), func.max(Todo.id)).where(until(viewer, scope, at))
     count, first, last = db.session.execute(counts).one()
     return count, range(first, last + 1) if count else range(0)
 
 
-def titles(viewer: User, until: datetime, most: int) -> list[str]:
+def titles(viewer: User, scope: str, at: datetime, most: int) -> list[str]:
     """Return the titles of some that emptying the trash would delete, those deleted last first."""
-    statement = select(Todo.title).where(own(viewer, until)).order_by(Todo.deleted_at.desc(), Todo.id.desc())
+    statement = select(Todo.title).where(until(viewer, scope, at)).order_by(Todo.deleted_at.desc(), Todo.id.desc())
     return list(db.session.scalars(statement.limit(most)))
 
 
-def empty(viewer: User, until: datetime) -> int:
-    """Delete what was in the viewer's own trash at an instant for ever, and return how many todos there were."""
-    return _purge(own(viewer, until))
+def empty(viewer: User, scope: str, at: datetime) -> int:
+    """Delete what was in the trash at an instant for ever, and return how many todos there were."""
+    return _purge(until(viewer, scope, at))
 
 
-def empty_part(viewer: User, until: datetime, ids: Sequence[int]) -> int:
+def empty_part(viewer: User, scope: str, at: datetime, ids: Sequence[int]) -> int:
     """Do the same for those from the first to the last of some ids, within the present transaction.
 
     The bytes of their files are left to `attachments.sweep_lost`.
     """
-    part, count = and_(own(viewer, until), Todo.id.between(ids[0], ids[-1])), 0
+    part, count = and_(until(viewer, scope, at), Todo.id.between(ids[0], ids[-1])), 0
     while batch := _purge_batch(part):
         count += batch
     return count

@@ -13,7 +13,8 @@ from app.views.audit import AuditAdmin
 from app.views.calendars import CalendarPages, calendar_pages
 from app.views.comments import CommentPages
 from app.views.imports import ImportPages
-from app.views.jobs import JobAdmin, JobPages
+from app.views.jobs import JobPages
+from app.views.jobs_admin import JobAdmin
 from app.views.leaving_admin import LeavingAdmin
 from app.views.mail import mail_pages
 from app.views.metrics import metrics_pages

@@ -1,8 +1,9 @@
 """Flask-AppBuilder's generated views, made safe for rows, threads and bad input."""
 
 import copy
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from flask import flash, g, has_request_context, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -19,6 +20,15 @@ from app.views import arguments
 from app.views.editing import Editing
 from app.views.history import History
 from app.views.rows import parse_chosen
+
+
+class Beside(NamedTuple):
+    """A link beside a list, for those who have a permission."""
+
+    label: str
+    endpoint: str
+    permission: str
+    arguments: Mapping[str, str] = MappingProxyType({})
 
 
 class TableWidget(ListWidget):
@@ -38,7 +48,7 @@ class RowView(History, Editing):
     exclude_route_methods = {"download"}
     base_order = ("id", "desc")
     search_hint = ""
-    beside: tuple[tuple[str, str, str], ...] = ()  # links beside the list: label, endpoint, permission
+    beside: tuple[Beside, ...] = ()
     presets: dict[str, str] = {}  # value of ?show= -> what the link to it says
     about_all: dict[str, str] = {}  # action -> what `SelectionPages` calls it when it is about all that match
     filter_choices: dict[str, list[SelectChoice]] = {}  # column -> what its filter offers instead of free text

@@ -22,7 +22,7 @@ LEFT_ALONE = {
 
 
 def about(job: Job) -> dict[str, Any]:
-    """Return what is particular to a job that works on a selection: which, what became of it, how to undo it."""
+    """Return which todos a job works on, what became of them, and how to undo it; its template says the rest."""
     found: dict[str, Any] = {"sentences": [], "selection": None, "step_id": None}
     found["value"] = readable(job.args.get("value"))
     facts = job.args.get("selection") or {}

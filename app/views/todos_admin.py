@@ -18,7 +18,7 @@ from app.services.todos_lists import SHOWN, shown
 from app.services.todos_rules import may_delete, visible_to
 from app.services.todos_search import matching
 from app.views.attachments import draw
-from app.views.base import RowView
+from app.views.base import Beside, RowView
 from app.views.forms import NOTES, PRIORITY_CHOICES, VersionField, text_field, unix_lines
 from app.views.pages import tell
 from app.views.rows import Rows, Visible
@@ -77,7 +77,7 @@ class TodoAdmin(RowView):
     base_filters = [["id", Visible, visible_to]]
     list_title, add_title, edit_title, show_title = "Todos", "New todo", "Edit todo", "Todo"
     add_row_message, edit_row_message = "Todo added.", "Todo saved."
-    beside = (("Import", "ImportPages.index", "can_add"),)
+    beside = (Beside("Import", "ImportPages.index", "can_add"),)
     search_hint = "Title, notes, tags, people, files"
     presets = SHOWN
     list_columns = ["title", "tags", "owner", "assignees", "priority", "due_on", "complete", "attachments"]

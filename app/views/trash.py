@@ -117,20 +117,21 @@ class TrashPages(Page):
     @has_access
     @permission_name("purge")
     def empty(self) -> ResponseReturnValue:
-        """Ask, then delete all of one's own trash for ever, by a job when it is much; what gets there later stays."""
+        """Ask, then delete all of the trash for ever, by a job when it is much; what gets there later stays."""
         until = instant(request.form.get("until", "")) if request.method == "POST" else utcnow()
-        count, ids = trash.extent(viewer(), until)
+        scope = "all" if request.args.get("scope") == "all" else "mine"
+        count, ids = trash.extent(viewer(), scope, until)
         if not count:
-            flash("There is nothing in your trash.", "warning")
-            return redirect(url_for(".index"))
+            flash("There is nothing in your trash." if scope == "mine" else "There is nothing in the trash.", "warning")
+            return redirect(url_for(".index", scope=scope))
         if request.method == "GET":
-            names = trash.titles(viewer(), until, TITLES_SHOWN)
-            return self.page("trash_forever", count=count, titles=names, until=until.isoformat())
+            names = trash.titles(viewer(), scope, until, TITLES_SHOWN)
+            return self.page("trash_forever", count=count, titles=names, until=until.isoformat(), scope=scope)
         if count > trash.PURGE_SIZE:
-            job = submit(viewer(), empty_trash, until=until.isoformat(), first=ids[0], last=ids[-1])
+            job = submit(viewer(), empty_trash, until=until.isoformat(), first=ids[0], last=ids[-1], scope=scope)
             return redirect(url_for("JobPages.show", job_id=job.id))
-        notice(counted(trash.empty(viewer(), until), "deleted for ever"))
-        return redirect(url_for(".index"))
+        notice(counted(trash.empty(viewer(), scope, until), "deleted for ever"))
+        return redirect(url_for(".index", scope=scope))
 
 
 def instant(text: str) -> datetime:

@@ -13,7 +13,7 @@ from app.models.todos import Todo
 from app.security import viewer
 from app.services import todos, trash
 from app.services.todos_search import matching
-from app.views.base import RowView
+from app.views.base import Beside, RowView
 from app.views.pages import counted, notice, tell
 from app.views.rows import Rows, Visible, parse_ids
 
@@ -32,6 +32,7 @@ class TrashAdmin(RowView):
     base_filters = [["id", Visible, trash.restorable_by]]
     base_order = ("deleted_at", "desc")
     list_title, show_title = "Trash", "Deleted todo"
+    beside = (Beside("Empty the trash …", "TrashPages.empty", "can_purge", {"scope": "all"}),)
     search_hint = "Title or notes"
     list_columns = ["title", "owner", "deleted_at", "deleted_by", "attachments"]
     order_columns = ["title", "deleted_at"]

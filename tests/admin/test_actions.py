@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from app.db import utcnow
 from app.extensions import db
 from app.models import Job, Todo
-from app.views.jobs import JobAdmin
+from app.views.jobs_admin import JobAdmin
 from app.views.roles_admin import RoleAdmin
 from app.views.tags import TagAdmin
 from app.views.todos_admin import TodoAdmin

@@ -20,7 +20,7 @@ def test_overview_shows_queues_workers_schedule_and_failures(login, cast):
     busy = [{"job_id": 5, "name": "todos.export", "since": "2030-01-01T00:00:00+00:00"}]
     jobs_workers.seen("one@host", ["bulk", "interactive"], 2, busy)
     page = login("max").get("/admin/jobs/overview").text
-    for text in ("Line … is &lt;bad&gt;.", "one@host", "todos.export #5", "Delete old jobs", "2 failed"):
+    for text in ("Line … is &lt;bad&gt;.", "one@host", "Export todos #5", "years", "Delete old jobs", "2 failed"):
         assert text in page
     assert "Run now" not in page
     assert "Run now" in login("ada").get("/admin/jobs/overview").text

@@ -174,6 +174,22 @@ def test_manager_empties_their_own_trash_only(login, cast):
     assert count(Todo) == 1
 
 
+@pytest.mark.parametrize(("name", "left"), [("alice", {"Of Charlie"}), ("max", set())])
+@pytest.mark.parametrize("at_once", [2, 0])
+def test_generated_trash_is_emptied_of_all_that_one_may_delete(login, cast, monkeypatch, name, left, at_once):
+    monkeypatch.setattr(trash, "PURGE_SIZE", at_once or 1)
+    create_todo(cast.alice, "Of Alice", deleted_at=utcnow())
+    create_todo(cast.alice, "Also of Alice", deleted_at=utcnow())
+    create_todo(cast.charlie, "Of Charlie", deleted_at=utcnow(), assignees=[cast.alice])
+    client = login(name)
+    assert 'href="/trash/empty?scope=all"' in client.get("/admin/trash/list/").text
+    assert ("Of Charlie" in client.get("/trash/empty?scope=all").text) != bool(left)
+    answer = client.send("/trash/empty?scope=all", {"until": utcnow().isoformat()})
+    if "/jobs/" in answer.location:
+        execute(int(answer.location.rpartition("/")[2]))
+    assert set(db.session.scalars(select(Todo.title))) == left
+
+
 @pytest.mark.parametrize("until", ["", "yesterday", "9999-12-31T23:59:59-23:00", None])
 def test_form_that_does_not_say_when_it_was_drawn_deletes_nothing(login, cast, until):
     create_todo(cast.alice, deleted_at=utcnow())
