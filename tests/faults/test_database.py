@@ -68,7 +68,7 @@ def test_jobs_wait_for_a_sqlite_that_somebody_else_writes_to(crew, faulty, cast,
     db.session.remove()
     other = sqlite3.connect(make_url(migrated).database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    time.sleep(3)
+    time.sleep(10)
     other.execute("ROLLBACK")
     other.close()
     assert wait_for_all(crew) == [f"Row {number}" for number in range(10)]

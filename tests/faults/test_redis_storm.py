@@ -18,11 +18,9 @@ from app.models import Attachment, Job, JobWorker, Todo
 from app.tasks import queue
 from app.tasks.runner import send
 from tests.factories import create_job, create_todo
-from tests.faults.processes import wait_until
+from tests.faults.processes import environment, wait_until
+from tests.faults.visitors import Site, Visitor
 from tools.valkey import Server
-
-# Redis does not know which database there is: once is enough
-pytestmark = pytest.mark.parametrize("database", ["postgresql"], indirect=True, scope="session")
 
 
 def fill(broker: Server) -> None:
@@ -70,20 +68,19 @@ FAULTS = {
 class Work:
     """Jobs that are submitted: exports through pages, and rows of whose number each is added once."""
 
-    def __init__(self, owner, client):
-        self.owner, self.client, self.titles, self.exports = owner, client, [], 0
+    def __init__(self, owner, visitor):
+        self.owner, self.visitor, self.titles, self.exports = owner, visitor, [], set()
+        self.todo = create_todo(owner, "Exported").id
 
     def add(self, number):
         for _ in range(number):
             self.titles.append(f"Row {len(self.titles)}")
             send(create_job(self.owner, name="tests.row", args={"title": self.titles[-1]}))
 
-    def export(self):
-        todo = create_todo(self.owner, "Exported")
-        answer = self.client.send(f"/selection/export?id={todo.id}", {"kind": "csv"})
-        assert answer.status_code == 302
-        assert self.client.get(answer.location).status_code == 200
-        self.exports += 1
+    def use_pages(self):
+        """Look at pages and ask for an export; none may take longer than the visitor waits."""
+        self.visitor.ask("/todos")
+        self.exports.add(self.visitor.export(self.todo))
 
     def is_done(self):
         left = db.session.scalar(select(Job.id).where(Job.status.in_(("queued", "running"))).limit(1))
@@ -91,26 +88,42 @@ class Work:
         return left is None
 
 
+@pytest.fixture(scope="module")
+def site(migrated, broker, scratch):
+    """A web server that all tests share, since nothing may end it."""
+    found = Site(environment(migrated, broker.url), scratch / "web.log")
+    found.wait()
+    yield found
+    found.process.kill()
+
+
+@pytest.fixture
+def visitor(site, login, make_app):
+    """Alice, who waits for three seconds at most for any page."""
+    return Visitor(login("alice", on=make_app(SECRET_KEY=site.environ["SECRET_KEY"])), site.port)
+
+
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_job_runs_once_whatever_befalls_redis(crew, faulty, login, cast, broker, fault):
-    work = Work(cast.alice, login("alice", on=faulty))
+def test_each_job_runs_once_and_pages_answer_whatever_befalls_redis(crew, faulty, site, cast, visitor, broker, fault):
+    work = Work(cast.alice, visitor)
+    work.use_pages()
     work.add(10)
     FAULTS[fault].begin(broker)
-    work.export()
+    work.use_pages()
     work.add(FAULTS[fault].submitted)
     if FAULTS[fault].loses:
         sent = select(Job.sent_at).order_by(Job.id.desc()).limit(FAULTS[fault].submitted + 1)
         assert set(db.session.scalars(sent)) == {None}
+    work.use_pages()
     heal(broker)
     back = utcnow()
-    work.export()
+    work.use_pages()
     work.add(5)
     wait_until(work.is_done, f"all jobs ended\n{crew.worker.output()[-3000:]}")
     assert set(db.session.scalars(select(Job.status))) == {"succeeded"}
     rows = Counter(db.session.scalars(select(Todo.title).where(Todo.title.like("Row%"))))
     assert rows == dict.fromkeys(work.titles, 1)
-    assert len(set(db.session.scalars(select(Attachment.job_id)))) == work.exports == 2
-    assert len(list(db.session.scalars(select(Attachment.id)))) == work.exports
+    assert sorted(db.session.scalars(select(Attachment.job_id))) == sorted(work.exports)
     assert crew.worker.is_running()
     assert crew.beat.is_running()
 
