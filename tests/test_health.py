@@ -6,11 +6,13 @@ import time
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from app import create_app
 from tests.conftest import db_dispose, migrate, settings
 from tests.faults.processes import PATIENCE, Process, environment, wait_until
 from tools.health import STALE_SECONDS
+from tools.valkey import Server
 
 LONG_AGO = STALE_SECONDS * 2
 
@@ -86,18 +88,22 @@ def test_nobody_is_started_again_for_what_is_not_there(missing, new_database, va
     uri = "postgresql+psycopg://todos:hidden@127.0.0.1:1/todos" if missing == "PostgreSQL" else new_database("sqlite")
     redis = "redis://127.0.0.1:1" if missing == "Redis" else valkey.url
     code, said = probe(environment(uri, redis, HEARTBEAT_FILE=str(file)))
-    assert (code, f"but {missing} does not answer" in said) == (0, True), said
+    assert (code, f"but {missing} cannot be used" in said) == (0, True), said
     assert "hidden" not in said
 
 
-def test_redis_that_hangs_is_not_there_either(new_database, valkey, tmp_path, probe):
+@pytest.mark.parametrize("trouble", ["hangs", "is full", "is a replica"])
+def test_redis_that_nobody_can_use_starts_nobody_again_either(trouble, scratch, new_database, tmp_path, probe):
     file = tmp_path / "heartbeat"
     file.touch()
     make_old(file)
-    environ = environment(new_database("sqlite"), valkey.url, HEARTBEAT_FILE=str(file))
-    valkey.pause()
-    try:
+    with Server(scratch / "health.sock", scratch / "health") as server, Redis.from_url(server.url) as redis:
+        environ = environment(new_database("sqlite"), server.url, HEARTBEAT_FILE=str(file))
+        assert probe(environ)[0] == 1
+        if trouble == "hangs":
+            server.pause()
+        elif trouble == "is full":
+            redis.config_set("maxmemory", 1)
+        else:
+            redis.replicaof("127.0.0.1", "1")
         assert probe(environ)[0] == 0
-    finally:
-        valkey.resume()
-    assert probe(environ)[0] == 1

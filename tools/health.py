@@ -1,8 +1,8 @@
 """Whether the process of this container is well: `python -m tools.health`, for HEALTHCHECK and liveness probes.
 
 A web server is asked for /health. A worker or scheduler touches a file from its own loop; when that file is old the
-process hangs, unless Redis or PostgreSQL do not answer: then it may well wait for them, and to start it again would
-mend nothing. It is asked every few seconds, so it imports little unless something is wrong.
+process hangs, unless Redis or PostgreSQL cannot be used: then it may well wait for them, and to start it again
+would mend nothing. It is asked every few seconds, so it imports little unless something is wrong.
 """
 
 import http.client
@@ -37,13 +37,13 @@ def judge(seconds: float) -> None:
         return
     sign = f"The last sign of life is {seconds:.0f} seconds old"
     if reason := waits_for():
-        print(f"{sign}, but {reason} does not answer: to start again would not help.")
+        print(f"{sign}, but {reason} cannot be used: to start again would not help.")
     else:
         sys.exit(f"{sign}: the process hangs.")
 
 
 def waits_for() -> str:
-    """Name what a worker or scheduler needs and cannot reach."""
+    """Name what a worker or scheduler needs and cannot use."""
     import redis
 
     from config import Config
@@ -54,7 +54,9 @@ def waits_for() -> str:
     limits = {"socket_connect_timeout": ANSWER_SECONDS, "socket_timeout": ANSWER_SECONDS}
     try:
         with redis.Redis.from_url(config.REDIS_URL, **limits) as server:
-            server.ping()
+            server.set(
+                "todos:health", 1, ex=60
+            )  # one that is full or a replica answers a ping, and workers cannot work
     except redis.RedisError:
         return "Redis"
     return ""
