@@ -1,5 +1,7 @@
 """`flask sync`: permissions and roles follow the code, however often and wherever it runs."""
 
+import json
+
 import pytest
 from flask_appbuilder.security.sqla.models import PermissionView, Role
 from flask_migrate import upgrade
@@ -82,3 +84,14 @@ def test_roles_grant_only_what_is_declared(app):
     everything = declared(app.appbuilder)
     with pytest.raises(KeyError):
         role_grants(everything - {("can_export", "Todo")})
+
+
+def test_dry_run_says_what_would_change_and_changes_nothing(migrated_only):
+    runner = migrated_only.test_cli_runner()
+    would = json.loads(runner.invoke(sync, ["--dry-run", "--json"]).stdout)
+    assert would["added"] > 100
+    with migrated_only.app_context():
+        assert db.session.scalar(select(func.count()).select_from(PermissionView)) == 0
+        db.session.remove()
+    assert json.loads(runner.invoke(sync, ["--json"]).stdout) == would
+    assert "0 grants added, 0 removed" in runner.invoke(sync, ["--dry-run"]).stdout

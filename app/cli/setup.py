@@ -1,22 +1,32 @@
 """Commands that make a new or upgraded site ready: roles, a first admin, invented people."""
 
 import secrets
+from contextlib import nullcontext
 
 import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from app.cli.output import dry_run_option, json_option, show_json
+from app.db import held
 from app.errors import AppError
+from app.extensions import db
 from app.security import declared, role_grants, site
 from app.services import demo, permissions, users_access, users_accounts
 
 
 @click.command("sync")
+@dry_run_option
+@json_option
 @with_appcontext
-def sync() -> None:
+def sync(dry_run: bool, as_json: bool) -> None:
     """Bring permissions and the built-in roles in line with the code.
 
-    Run it after every `flask db upgrade`. It may run twice, and in several places at once.
+    Run it after every `flask db upgrade`. It may run twice, and in several places at once. Roles that people made keep
+    what they have, but for rights that no longer exist.
+
+    \b
+    flask sync --dry-run
     """
     appbuilder = site()
     everything = declared(appbuilder)
@@ -25,8 +35,15 @@ def sync() -> None:
         for view in appbuilder.baseviews
         if view.previous_class_permission_name not in (None, view.class_permission_name)
     }
-    changed = permissions.sync(everything, renamed, role_grants(everything))
-    click.echo(f"Roles are in sync: {changed['added']} grants added, {changed['removed']} removed.")
+    with held() if dry_run else nullcontext():
+        changed = permissions.sync(everything, renamed, role_grants(everything))
+        if dry_run:
+            db.session.rollback()
+    if as_json:
+        show_json(changed)
+    else:
+        said = "Roles would be brought in sync" if dry_run else "Roles are in sync"
+        click.echo(f"{said}: {changed['added']} grants added, {changed['removed']} removed.")
 
 
 @click.command("first-admin")

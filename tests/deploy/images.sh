@@ -56,4 +56,11 @@ done
 say "Building the image on $base"
 build --build-arg PYTHON_IMAGE="$base" --build-arg VERSION=0.0.0-test --tag localhost/todos:test .
 podman tag localhost/todos:test docker.io/library/todos:0.1.0 localhost/todos:0.1.0
+say "Asking for every package's wheel for arm64, for which only the workflow builds"
+none=$(mktemp -d)
+.venv/bin/python -m pip install --dry-run --ignore-installed --no-deps --require-hashes --only-binary=:all: \
+    --implementation=cp --python-version=3.13 --platform=manylinux_2_28_aarch64 --platform=manylinux_2_17_aarch64 \
+    --platform=manylinux2014_aarch64 --target="$none" --disable-pip-version-check --requirement=requirements.txt \
+    > "$none.log" 2>&1 || { tail -5 "$none.log" >&2; exit 1; }
+rm -rf "$none" "$none.log"
 say "The images are there"
