@@ -237,6 +237,7 @@ def test_whatever_runs_on_is_started_again_when_it_hangs(objects):
             # a worker that found its Redis again half a minute later has to be left alone
             assert probe["periodSeconds"] * (probe["failureThreshold"] - 1) >= STALE_SECONDS, name(one)
             assert probe["timeoutSeconds"] > 2 * ANSWER_SECONDS, name(one)
+            assert probe["terminationGracePeriodSeconds"] < 60, "who hangs is not waited for as for a long job"
 
 
 def test_body_size_of_the_ingress_is_that_of_the_application(objects):
