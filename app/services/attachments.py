@@ -61,12 +61,10 @@ def get(viewer: User, attachment_id: int, todos: ColumnElement[bool]) -> Attachm
     return found
 
 
-def store(
-    stream: BinaryIO, name: str, content_type: str, *, uploader_id: int | None, job_id: int | None = None
-) -> Attachment:
+def store(stream: BinaryIO, name: str, content_type: str, *, uploader_id: int | None) -> Attachment:
     """Copy a stream into the database within the present transaction, one chunk in memory at a time."""
     session = db.session
-    row = Attachment(name=name, content_type=content_type, uploaded_by_id=uploader_id, job_id=job_id, size=0, sha256="")
+    row = Attachment(name=name, content_type=content_type, uploaded_by_id=uploader_id, size=0, sha256="")
     session.add(row)
     session.flush()
     digest = hashlib.sha256()
@@ -78,9 +76,8 @@ def store(
         session.execute(insert(AttachmentChunk.__table__).values(values))
         position += 1
     row.sha256 = digest.hexdigest()
-    if job_id is None:
-        UPLOADS.inc()
-        UPLOAD_BYTES.inc(row.size)
+    UPLOADS.inc()
+    UPLOAD_BYTES.inc(row.size)
     return row
 
 

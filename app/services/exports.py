@@ -15,7 +15,7 @@ from app.db import utcnow
 from app.extensions import db
 from app.models.todos import Todo
 from app.models.users import User
-from app.services import attachments
+from app.services import attachments_results
 from app.services.todos_rules import visible_to
 
 # the columns of CSV and XLSX and the keys of JSON Lines, all that an import needs; only ever add to them
@@ -118,9 +118,8 @@ class File:
         return self.bytes
 
     def keep(self, job_id: int, owner_id: int) -> int:
-        """Store the file as the job's result within the present transaction and return the attachment's id."""
-        facts: dict[str, Any] = {"uploader_id": owner_id, "job_id": job_id}
-        return int(attachments.store(self.content(), self.name, self.content_type, **facts).id)  # type: ignore[arg-type]
+        """Store the file as the job's result; see `attachments_results.keep`."""
+        return attachments_results.keep(self.content(), self.name, self.content_type, job_id, owner_id)  # type: ignore[arg-type]
 
 
 class CsvFile(File):

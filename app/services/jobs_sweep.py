@@ -6,7 +6,9 @@ from sqlalchemy import and_, delete, or_, select, update
 
 from app.db import transaction, utcnow
 from app.extensions import db
+from app.models.attachments import Attachment
 from app.models.jobs import FINAL, Job, JobSlot, JobWorker
+from app.services import attachments
 from app.services.jobs_parts import waits_for_parts
 from app.services.jobs_runs import LEASE, lost, may_start
 
@@ -95,7 +97,9 @@ def mark_sent(ids: list[int]) -> None:
 
 
 def purge(days: int) -> int:
-    """Delete one chunk of jobs that ended long ago, with their parts and files; return how many.
+    """Delete one chunk of jobs that ended long ago, or of their parts; return how many rows that were.
+
+    Their files are cut loose: `attachments.sweep_lost` takes them away, since bytes take longer to delete.
 
     Args:
         days: how long an ended job is kept; one of the system itself that succeeded goes after two.
@@ -105,8 +109,10 @@ def purge(days: int) -> int:
     old = and_(Job.status.in_(FINAL), or_(Job.finished_at < now - timedelta(days), routine), Job.parent_id.is_(None))
     with transaction() as session:
         ids = list(session.scalars(select(Job.id).where(old).order_by(Job.id).limit(PURGE_SIZE)))
-        session.execute(delete(Job).where(Job.parent_id.in_(ids)))
-        session.execute(delete(Job).where(Job.id.in_(ids)))
+        parts = list(session.scalars(select(Job.id).where(Job.parent_id.in_(ids)).limit(PURGE_SIZE)))
+        gone = parts or ids
+        attachments.lose(Attachment.job_id.in_(gone))
+        session.execute(delete(Job).where(Job.id.in_(gone)))
         session.execute(delete(JobSlot).where(JobSlot.slot_at < now - timedelta(SLOT_DAYS)))
         session.execute(delete(JobWorker).where(JobWorker.seen_at < now - timedelta(SILENT_DAYS)))
-    return len(ids)
+    return len(gone)

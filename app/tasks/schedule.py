@@ -56,6 +56,7 @@ def purge_jobs() -> int:
     count = 0
     while gone := jobs_sweep.purge(current_app.config["JOB_DAYS"]):
         count += gone
+        attachments.sweep_lost()
     return count
 
 

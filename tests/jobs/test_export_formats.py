@@ -1,7 +1,9 @@
 """The other formats of an export, read back by the libraries that people use."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from io import BytesIO
 from zipfile import ZipFile
 
@@ -9,14 +11,15 @@ import pytest
 from icalendar import Calendar
 from openpyxl import load_workbook
 from openpyxl.utils.escape import unescape
+from sqlalchemy import insert, select
 
 from app.db import transaction
 from app.extensions import db
-from app.models import Job
-from app.services import attachments, exports_archive, exports_formats
+from app.models import Attachment, Job, Todo
+from app.services import attachments, attachments_results, exports_archive, exports_formats
 from app.services.exports import COLUMNS
 from app.tasks.runner import execute
-from tests.factories import create_attachment, create_tag, create_todo
+from tests.factories import create_attachment, create_job, create_tag, create_todo
 from tests.jobs.test_export_file import FORMULAS, HARMLESS
 
 
@@ -205,6 +208,32 @@ def test_archive_holds_the_todos_and_every_attachment_as_it_was_uploaded(exporte
         assert not [name for name in archive.namelist() if "secret" in name]
         (name,) = [name for name in archive.namelist() if "/" not in name]
         assert b"With files" in archive.read(name)
+
+
+def test_large_file_is_stored_while_others_save_and_is_nobodys_until_it_is_whole(app, cast, monkeypatch):
+    monkeypatch.setattr(attachments_results, "PIECE", 1)
+    data, job, bob_id = b"line\n" * 200_000, create_job(cast.alice, "running"), cast.bob.id
+
+    def elsewhere():
+        with app.app_context():
+            db.session.execute(insert(Todo), {"title": "Meanwhile", "owner_id": bob_id})
+            db.session.commit()
+            return db.session.scalar(select(Attachment.job_id).where(Attachment.size == 0))
+
+    class Interrupted(BytesIO):
+        def read(self, size=-1):
+            found.append(pool.submit(elsewhere).result())
+            return super().read(size)
+
+    found = []
+    with ThreadPoolExecutor(1) as pool:
+        file_id = attachments_results.keep(Interrupted(data), "todos.zip", "application/zip", job.id, cast.alice.id)
+        db.session.commit()
+    kept = db.session.get(Attachment, file_id)
+    assert (len(found), set(found)) == (5, {None})
+    assert (kept.job_id, kept.uploaded_by_id, kept.size) == (job.id, cast.alice.id, len(data))
+    assert kept.sha256 == sha256(data).hexdigest()
+    assert attachments.open_file(kept).read() == data
 
 
 def test_archive_that_would_be_too_large_is_refused(cast, login, monkeypatch):
