@@ -14,7 +14,8 @@ from pathlib import Path
 
 from app import create_app
 from bench.soak import faults
-from bench.soak.phases import PHASES, Soak
+from bench.soak.phases import PHASES
+from bench.soak.runs import Soak
 from bench.soak.site import Site
 from tests.conftest import db_dispose, migrate, settings
 from tests.factories import create_todo, create_user

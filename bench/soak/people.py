@@ -38,7 +38,8 @@ class Person(Thread):
         self.url, self.todos, self.pause, self.pages, self.most = url, todos, pause, pages, most
         self.over = Event()
         self.slowest: dict[str, float] = {}
-        self.accepted: list[int] = []
+        self.accepted: set[int] = set()  # jobs that a page said were submitted
+        self.submitted = 0
         self.answers = self.cut = 0
         self.refused: list[str] = []
         self.session = requests.Session()
@@ -59,10 +60,11 @@ class Person(Thread):
         while not self.over.is_set() and len(self.accepted) < self.most:
             for page in self.pages:
                 self.ask("GET", page, page)
-            todo = self.todos[self.answers % len(self.todos)]
+            todo = self.todos[self.submitted % len(self.todos)]
+            self.submitted += 1
             answer = self.ask("POST", f"/selection/export?id={todo}", "submitting", self.form)
             if answer is not None and answer.status_code == 302:
-                self.accepted.append(int(answer.headers["Location"].rsplit("/", 1)[1]))
+                self.accepted.add(int(answer.headers["Location"].rsplit("/", 1)[1]))
             self.over.wait(self.pause)
 
     def ask(self, method: str, path: str, name: str, form: dict[str, str] | None = None) -> requests.Response | None:
@@ -80,10 +82,11 @@ class Person(Thread):
             self.refused.append(f"{answer.status_code} {path}")
         return answer
 
-    def stop(self) -> None:
+    def stop(self) -> "Person":
         """End, and wait for the last answer."""
         self.over.set()
         self.join()
+        return self
 
 
 class Program(Thread):

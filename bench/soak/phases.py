@@ -1,107 +1,29 @@
 """The four parts of a run; each says what it did, and what is wrong with it."""
 
-import random
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from io import BytesIO
 
-from flask import Flask
 from redis import Redis
 from sqlalchemy import func, select
 
 from app.db import utcnow
 from app.extensions import db
-from app.models import Attachment, Job, Todo
+from app.models import Job
 from app.services import imports
 from app.services.permissions import load_user
 from app.tasks.runner import REGISTRY, submit
 from bench.soak import faults
 from bench.soak.jobs import add_row, add_rows
-from bench.soak.people import Person, Program
-from bench.soak.site import Site
-from tools.valkey import Server
+from bench.soak.people import Program
+from bench.soak.runs import Soak
 
-PATIENCE = 300  # seconds for all jobs to end
 SLOWEST = 3.0  # seconds that a page may take while Redis is away
 BACK_SECONDS = 30  # within which workers take jobs again
 WAITING = 200  # jobs that wait at most in the last part
 KEYS, CONNECTIONS, CLIENTS = 50, 60, 60  # the most in Redis and the database
 MB, SHARE = 50, 1.3  # by which memory may grow
-
-
-@dataclass
-class Soak:
-    """One run over one database."""
-
-    app: Flask
-    site: Site
-    broker: Server
-    database: faults.Postgresql | faults.Sqlite
-    chance: random.Random
-    scale: float
-    owner_id: int
-    exports: list[int]  # ids of the todos that people export
-    figures: dict[str, str] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    accepted: set[int] = field(default_factory=set)  # jobs that a page said were submitted
-
-    def scaled(self, number: int, least: int = 1) -> int:
-        """Return how many of something there are in a run of this length."""
-        return max(least, round(number * self.scale))
-
-    def say(self, name: str, value: str) -> None:
-        """Print and keep a figure."""
-        self.figures[name] = value
-        print(f"  {name}: {value}", flush=True)
-
-    def check(self, holds: bool, problem: str) -> None:
-        """Keep a problem unless something holds."""
-        if not holds:
-            self.problems.append(problem)
-            print(f"  PROBLEM: {problem}", flush=True)
-
-    def person(self, **facts) -> Person:
-        """Return somebody who begins to use the site."""
-        found = Person(self.site.url, self.exports, **facts)
-        found.start()
-        return found
-
-    def wait(self) -> None:
-        """Return when all jobs have ended, or nobody would wait any longer."""
-        deadline = time.monotonic() + PATIENCE
-        while self.left() and time.monotonic() < deadline:
-            time.sleep(0.5)
-        self.check(not self.left(), f"{self.left()} jobs did not end within {PATIENCE} s")
-
-    def left(self) -> int:
-        """Return how many jobs have not ended, parts included."""
-        with self.app.app_context():
-            return db.session.scalar(select(func.count()).where(Job.status.in_(("queued", "running")))) or 0
-
-    def settle(self, about: str, titles: Counter[str], *people: Person) -> str:
-        """Wait, and return how many rows and exports there are, each once."""
-        self.wait()
-        self.site.look()
-        ended, self.site.ended = self.site.ended, []
-        self.check(not ended, f"{about}: ended by themselves: {ended}")
-        mine = {number for one in people for number in one.accepted}
-        self.accepted |= mine
-        with self.app.app_context():
-            there = Counter(db.session.scalars(select(Todo.title).where(Todo.title.startswith(about))))
-            bad = db.session.execute(select(Job.id, Job.name, Job.status, Job.error).where(Job.status != "succeeded"))
-            bad = [tuple(row) for row in bad]
-            known = set(db.session.scalars(select(Job.id).where(Job.id.in_(self.accepted))))
-            files = Counter(db.session.scalars(select(Attachment.job_id).where(Attachment.job_id.is_not(None))))
-            done = set(db.session.scalars(select(Job.id).where(Job.name == "todos.export")))
-        lost, doubled = (titles - there).total(), (there - titles).total()
-        lost_jobs, twice = len(self.accepted - known) + len(done - set(files)), sum(n > 1 for n in files.values())
-        self.check(not bad, f"{about}: jobs not succeeded: {bad[:5]}")
-        self.check(not lost + doubled + lost_jobs + twice, f"{about}: lost or doubled")
-        mine_text = f"; {len(mine):,} exports by HTTP, {lost_jobs} lost, {twice} doubled" if people else ""
-        rows = f"{there.total():,} of {titles.total():,} rows, {lost} lost, {doubled} doubled"
-        return rows + mine_text
 
 
 def kills(soak: Soak) -> None:
@@ -115,7 +37,7 @@ def kills(soak: Soak) -> None:
             wanted.update(f"{title} row {row}" for row in range(rows))
         time.sleep(soak.chance.uniform(0.2, 2))
         done[soak.site.kill_one(worker_of(soak, imports_of[-1]))] += 1
-    found = soak.settle("Import", wanted, person_stopped(person))
+    found = soak.settle("Import", wanted, person.stop())
     with soak.app.app_context():
         begun = db.session.scalar(select(func.sum(Job.attempt)).where(Job.id.in_(imports_of)))
     who = ", ".join(f"{count} {name}" for name, count in sorted(done.items()))
@@ -127,12 +49,6 @@ def kills(soak: Soak) -> None:
     orphans = soak.site.orphans()
     soak.say("Children that outlived their parents", str(orphans))
     soak.check(not orphans, f"{orphans} children outlived their parents")
-
-
-def person_stopped(person: Person) -> Person:
-    """Let somebody stop, and return them."""
-    person.stop()
-    return person
 
 
 def start_import(soak: Soak, title: str, rows: int) -> int:
@@ -182,7 +98,8 @@ def redis(soak: Soak) -> None:
     with soak.app.app_context():
         twice = select(func.count()).where(Job.attempt > 1, Job.name.in_(("soak.row", "todos.export")))
         twice = db.session.scalar(twice.where(Job.id >= min(people[0].accepted))) or 0
-    soak.say("Redis " + ", ".join(f"{name}" for name in times), f"{found}; {twice} jobs run twice")
+    number = len(program.titles) + sum(len(one.accepted) for one in people)
+    soak.say("Redis " + ", ".join(times), f"{number} jobs submitted meanwhile: {found}; {twice} run twice")
     soak.check(not twice, f"{twice} jobs ran twice")
     slow = {page: max(one.slowest.get(page, 0) for one in people) for page in people[0].slowest}
     text = ", ".join(f"{page} {1000 * took:.0f} ms" for page, took in slow.items())
@@ -215,12 +132,12 @@ def database(soak: Soak) -> None:
         title, person = f"Fault {number}", soak.person()
         wanted = load(soak, title)
         befall()
-        found = soak.settle(title, wanted, person_stopped(person))
+        found = soak.settle(title, wanted, person.stop())
         failed = len(person.refused) + person.cut
         soak.say(f"Database {name} under load", f"{found}; pages that failed meanwhile: {failed}")
     wanted, person = load(soak, "Rolling"), soak.person()
     codes = soak.site.roll()
-    found = soak.settle("Rolling", wanted, person_stopped(person))
+    found = soak.settle("Rolling", wanted, person.stop())
     soak.say("Workers replaced one by one under load", f"{found}; they ended with {codes}")
     soak.check(not person.refused, f"pages failed: {person.refused[:5]}")
     soak.check(set(codes) == {0}, f"workers ended with {codes}")
@@ -254,7 +171,7 @@ def many(soak: Soak) -> None:
             watch(soak, seen)
         time.sleep(2)
     took = time.monotonic() - began
-    found = soak.settle("Small", Counter(program.titles), person_stopped(person))
+    found = soak.settle("Small", Counter(program.titles), person.stop())
     soak.say("Small jobs", f"{number:,} in {took:.0f} s, {number / took:.0f} a second, submitted and run: {found}")
     for name, values in seen.items():
         soak.say(name, f"first {values[0]}, last {values[-1]}, most {max(values)}")
