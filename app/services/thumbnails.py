@@ -1,6 +1,10 @@
 """Small pictures of images, drawn anew so that nothing of the original but its pixels is left."""
 
 import io
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -9,9 +13,32 @@ from app.errors import Invalid
 
 SIZE = 320  # pixels of the longer side
 QUALITY = 80  # of WebP
-
+# of each pixel of the largest image, when it is turned, has 16 bits or is half transparent: copies of four bytes each
+BYTES_A_PIXEL = 16
+MAPPED = Path("/proc/self/statm")  # how much address space the process has, in pages; Linux only
 
 Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit; ours is a setting, checked before anything is decoded
+
+
+@contextmanager
+def bounded(megapixels: int) -> Iterator[None]:
+    """Let this process take the memory that an image of so many pixels needs within the block, and no more.
+
+    Raises:
+        Invalid: when something wanted more; where the system does not say what there is, nothing is limited.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if MAPPED.exists():
+        present = int(MAPPED.read_text().split()[0]) * resource.getpagesize()
+        most = present + megapixels * 1_000_000 * BYTES_A_PIXEL
+        if hard == resource.RLIM_INFINITY or most < hard:
+            resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+    try:
+        yield
+    except MemoryError as error:
+        raise Invalid("The image needs too much memory to be drawn.") from error
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -15,13 +15,14 @@ from app.tasks.declare import Run, job
 def draw_thumbnails(run: Run, ids: list[int]) -> dict[str, Any]:
     """Draw the small pictures of newly attached images; one that cannot be drawn stays a plain file."""
     problems: list[str] = []
+    megapixels = current_app.config["MAX_IMAGE_MEGAPIXELS"]
     for batch in run.batches(ids, size=1):
         attachment = db.session.get(Attachment, batch[0])
         if attachment is None:
             continue  # removed meanwhile
         try:
-            with attachments.open_file(attachment) as stream:
-                data = thumbnails.draw(stream, current_app.config["MAX_IMAGE_MEGAPIXELS"])
+            with attachments.open_file(attachment) as stream, thumbnails.bounded(megapixels):
+                data = thumbnails.draw(stream, megapixels)
         except Invalid as error:
             problems.append(f"{attachment.name}: {error.message}")
         else:

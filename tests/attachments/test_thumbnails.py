@@ -1,6 +1,7 @@
 """Thumbnails: the pixels of the original and nothing else of it."""
 
 import io
+import resource
 import struct
 
 import pytest
@@ -154,6 +155,16 @@ def test_image_of_too_many_pixels_is_not_drawn():
 def test_image_of_very_many_pixels_is_not_decoded(side):
     with pytest.raises(Invalid):
         thumbnails.draw(io.BytesIO(png_header(side, side)), 64)
+
+
+def test_drawing_gets_so_much_memory_and_no_more():
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    large = io.BytesIO(picture("PNG", size=(4000, 3000)))  # 36 MB without its compression
+    with thumbnails.bounded(12):
+        assert thumbnails.draw(large, 12)
+    with pytest.raises(Invalid, match="too much memory"), thumbnails.bounded(1):
+        thumbnails.draw(large, 12)
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
 
 
 def test_uploaded_image_gets_a_thumbnail_by_a_job_of_the_system(login):
