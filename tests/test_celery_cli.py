@@ -19,7 +19,7 @@ from app.tasks.schedule import BEAT
 from config import ROOT
 from tests.conftest import db_dispose, empty, migrate, settings
 from tests.factories import create_job, create_todo, create_user
-from tests.faults.processes import Process, environment, wait_until
+from tests.faults.processes import PATIENCE, Process, environment, wait_until
 from tools.valkey import Server
 
 WORKER = ["-m", "celery", "-A", "run", "worker", "--concurrency", "1", "-n", "inspected@host"]
@@ -67,21 +67,25 @@ def worker(environ, tmp_path_factory):
         process.kill()
 
 
-def celery(environ, *command):
-    """Run `celery -A run ...` and return what it printed."""
-    command = [sys.executable, "-m", "celery", "-A", "run", *command]
-    done = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+@pytest.fixture
+def celery(environ, tmp_path):
+    """Returns a function that runs `celery -A run ...` and returns what it printed."""
+
+    def run(*command):
+        process = Process(["-m", "celery", "-A", "run", *command], environ, tmp_path / "log")
+        assert process.popen.wait(PATIENCE) == 0, process.output()
+        return process.output()
+
+    return run
 
 
-def test_worker_answers_ping_and_status(worker, environ):
-    assert json.loads(celery(environ, "inspect", "ping", "--json")) == {"inspected@host": {"ok": "pong"}}
-    assert "1 node online" in celery(environ, "status")
+def test_worker_answers_ping_and_status(worker, celery):
+    assert json.loads(celery("inspect", "ping", "--json")) == {"inspected@host": {"ok": "pong"}}
+    assert "1 node online" in celery("status")
 
 
-def test_worker_names_the_declared_jobs_and_the_schedule(worker, environ):
-    registered = json.loads(celery(environ, "inspect", "registered", "--json"))
+def test_worker_names_the_declared_jobs_and_the_schedule(worker, celery):
+    registered = json.loads(celery("inspect", "registered", "--json"))
     assert set(registered["inspected@host"]) == set(REGISTRY) | set(BEAT)
 
 
