@@ -26,18 +26,19 @@ def add_row(run: Run, title: str) -> dict[str, Any]:
 
 
 def plan(run: Run, title: str, count: int, size: int) -> list[Part]:
-    """Plan so many rows in parts of equal size."""
-    return [Part({"first": first}, size) for first in range(0, count, size)]
+    """Plan so many rows in parts of a size."""
+    return [Part({"first": first}, min(size, count - first)) for first in range(0, count, size)]
 
 
 @job("soak.rows", title="Add many rows", permission=("can_add", "Todo"), plan=plan)
 def add_rows(run: Run, title: str, count: int, size: int, first: int) -> dict[str, Any]:
     """Add the todos of one part, a few at a time and not at once."""
-    for batch in run.batches(range(first, first + size), size=10):
+    mine = range(first, min(first + size, count))
+    for batch in run.batches(mine, size=10):
         time.sleep(0.02)
         assert run.owner
         db.session.add_all(Todo(owner_id=run.owner.id, title=f"{title} {number}") for number in batch)
-    return {"rows": size}
+    return {"rows": len(mine)}
 
 
 for _name, _spec in REGISTRY.items():

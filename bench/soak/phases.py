@@ -87,8 +87,8 @@ def redis(soak: Soak) -> None:
         befall(soak.broker)
         time.sleep(seconds)
         faults.heal(soak.broker)
-        times[name] = back(soak)
-        print(f"  Redis {name} for {seconds:.0f} s: workers were back after {times[name]:.1f} s", flush=True)
+        times[f"{name} for {seconds:.0f} s"] = took = back(soak)
+        print(f"  Redis {name} for {seconds:.0f} s: workers were back after {took:.1f} s", flush=True)
     while sum(len(one.accepted) for one in people) < most - most // 2:
         time.sleep(0.1)
     for one in people:
@@ -99,7 +99,7 @@ def redis(soak: Soak) -> None:
         twice = select(func.count()).where(Job.attempt > 1, Job.name.in_(("soak.row", "todos.export")))
         twice = db.session.scalar(twice.where(Job.id >= min(people[0].accepted))) or 0
     number = len(program.titles) + sum(len(one.accepted) for one in people)
-    soak.say("Redis " + ", ".join(times), f"{number} jobs submitted meanwhile: {found}; {twice} run twice")
+    soak.say("Redis " + ", ".join(faults.REDIS), f"{number} jobs submitted meanwhile: {found}; {twice} run twice")
     soak.check(not twice, f"{twice} jobs ran twice")
     slow = {page: max(one.slowest.get(page, 0) for one in people) for page in people[0].slowest}
     text = ", ".join(f"{page} {1000 * took:.0f} ms" for page, took in slow.items())
@@ -108,7 +108,7 @@ def redis(soak: Soak) -> None:
     wrong = [one for person in people for one in person.refused] + ["cut off"] * sum(one.cut for one in people)
     soak.check(not wrong, f"pages failed: {wrong[:5]}")
     longest = max(times.values())
-    soak.say("Workers took jobs again after", ", ".join(f"{name} {took:.1f} s" for name, took in times.items()))
+    soak.say("Workers took jobs again after", ", ".join(f"{took:.1f} s ({name})" for name, took in times.items()))
     soak.check(longest <= BACK_SECONDS, f"workers took jobs again after {longest:.0f} s only")
     soak.check(pids == [one.popen.pid for one in soak.site.processes.values()], "somebody had to be restarted")
 
@@ -166,12 +166,13 @@ def many(soak: Soak) -> None:
     program = Program(soak.app, soak.owner_id, "Small", number - number // 10, 0, waiting)
     began = time.monotonic()
     program.start()
-    while program.is_alive() or person.is_alive() or soak.left():
+    while program.is_alive() or person.is_alive():
         if len(program.titles) > number // 20:
             watch(soak, seen)
         time.sleep(2)
-    took = time.monotonic() - began
+    program.stop()
     found = soak.settle("Small", Counter(program.titles), person.stop())
+    took = time.monotonic() - began
     soak.say("Small jobs", f"{number:,} in {took:.0f} s, {number / took:.0f} a second, submitted and run: {found}")
     for name, values in seen.items():
         soak.say(name, f"first {values[0]}, last {values[-1]}, most {max(values)}")
