@@ -5,6 +5,8 @@ import hashlib
 import io
 import json
 import random
+import subprocess
+import sys
 
 import pytest
 from sqlalchemy import func, insert, select, text
@@ -14,9 +16,11 @@ from app.db import utcnow
 from app.extensions import db
 from app.models import Attachment, AttachmentChunk, CalendarFeed, EndedSession, IdempotencyKey, Job, Todo, User
 from app.services import backups
+from config import ROOT
 from tests.cli.conftest import run_on
 from tests.conftest import DATABASES, db_dispose, migrate, settings
 from tests.factories import create_job, create_todo, create_user
+from tests.faults.processes import environment
 
 CHUNK = 256 * 1024
 
@@ -267,3 +271,51 @@ def test_backup_passes_through_pipes(run, site_of, app, tmp_path):
     assert restored.exit_code == 0, restored.output
     db.session.rollback()
     assert content() == of(source, content)
+
+
+MEASURE = """
+import json, re, sys
+from pathlib import Path
+from run import app
+from app.extensions import db
+from app.services import backups
+
+def most():  # in MiB; what getrusage tells is also the parent's
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024
+
+with app.app_context():
+    if sys.argv[1] == "create":
+        with backups.snapshot() as connection, open(sys.argv[2], "wb") as stream:
+            before = most()
+            rows = backups.create(connection, stream, lambda _: None).rows
+    else:
+        with db.engine.connect() as connection, open(sys.argv[2], "rb") as stream:
+            before = most()
+            rows = backups.restore(connection, stream, lambda _: None).rows
+            connection.commit()
+print(json.dumps([rows, most() - before]))
+"""
+
+
+def test_large_files_pass_through_and_are_never_held_in_memory(site_of, database, tmp_path):
+    source, target = site_of(database), site_of(database)
+
+    def fill_large():
+        file = Attachment(name="big.bin", content_type="application/pdf", size=CHUNK, sha256="0" * 64)
+        db.session.add(file)
+        db.session.flush()
+        data = random.Random(1).randbytes(CHUNK)
+        rows = [{"attachment_id": file.id, "variant": 0, "position": n, "data": data} for n in range(240)]
+        for first in range(0, len(rows), 50):
+            db.session.execute(insert(AttachmentChunk), rows[first : first + 50])
+        db.session.commit()
+
+    of(source, fill_large)
+    for app, command in ((source, "create"), (target, "restore")):
+        environ = environment(app.config["SQLALCHEMY_DATABASE_URI"], "redis://localhost")
+        words = [sys.executable, "-c", MEASURE, command, str(tmp_path / "b")]
+        done = subprocess.run(words, cwd=ROOT, env=environ, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        rows, more = json.loads(done.stdout.splitlines()[-1])
+        assert rows > 240
+        assert more < 40, f"{command} of 60 MiB took {more} MiB more"
