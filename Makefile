@@ -17,16 +17,14 @@ run: .venv/run.stamp ## Run everything on this machine; HOST=, PORT= and SCRIPT_
 	@$(PY) -m tools.local
 
 # those that start processes of their own go last: they wait for workers and pages, or measure memory
-ALONE := tests/browser tests/attachments/test_memory.py
-FAULTS := tests/faults
+LAST := tests/faults tests/browser tests/attachments/test_memory.py
 
 test: .venv/dev.stamp ## Run the tests; ARGS="tests/todos -k archive" picks some.
 ifdef ARGS
 	$(PY) -m pytest $(ARGS)
 else
-	$(PY) -m pytest --numprocesses=auto $(addprefix --ignore=,$(ALONE) $(FAULTS))
-	$(PY) -m pytest --numprocesses=2 --dist=loadfile $(FAULTS)
-	$(PY) -m pytest $(ALONE)
+	$(PY) -m pytest --numprocesses=auto $(addprefix --ignore=,$(LAST))
+	$(PY) -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(LAST)
 endif
 
 test-deploy: .venv/dev.stamp ## Build the image and run it as in production: on Debian, as root, with podman.
