@@ -12,7 +12,7 @@ from app.tasks.runner import send
 from tests.factories import create_job
 from tests.faults.processes import wait_until
 
-COUNT = 150  # of each half
+COUNT = 100  # of each half
 LEAK_KB = 50  # of memory for each job, which no noise comes near
 
 
@@ -57,5 +57,6 @@ def test_worker_and_redis_hold_no_more_after_twice_as_many_jobs(start, faulty, c
         second = held(worker, redis)
     assert db.session.scalar(select(func.count()).select_from(Todo)) == 2 * COUNT
     assert second.keys == first.keys
-    assert (second.clients, second.files) <= (first.clients, first.files)
+    assert second.clients <= first.clients
+    assert second.files < first.files + COUNT / 10  # a sweep may have some open at the moment
     assert second.kilobytes - first.kilobytes < LEAK_KB * COUNT
