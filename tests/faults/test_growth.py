@@ -12,7 +12,7 @@ from app.tasks.runner import send
 from tests.factories import create_job
 from tests.faults.processes import wait_until
 
-COUNT = 100  # of each half
+COUNT = 60  # of each half
 LEAK_KB = 50  # of memory for each job, which no noise comes near
 
 

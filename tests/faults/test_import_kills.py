@@ -22,7 +22,7 @@ from tests.faults.processes import environment, wait_until
 from tests.faults.visitors import Crowd, Site
 
 APP = "tests.faults.small_batches"
-KILLS = int(os.environ.get("IMPORT_KILLS", "20"))
+KILLS = int(os.environ.get("IMPORT_KILLS", "14"))
 ROWS = {False: 20_000, True: 2_000}  # of an import that skips bad rows, and of one that takes all or nothing
 
 
