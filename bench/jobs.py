@@ -15,7 +15,6 @@ from pathlib import Path
 import psutil
 from sqlalchemy import func, select
 
-from app import create_app
 from app.extensions import db
 from app.models import Job
 from app.services.permissions import load_user
@@ -23,12 +22,8 @@ from app.tasks.runner import submit
 from bench.soak import faults
 from bench.soak.jobs import add_row
 from bench.soak.site import COMMANDS, READY, Program
-from tests.conftest import db_dispose, migrate, settings
 from tests.factories import create_user
 from tests.faults.processes import environment
-from tools.valkey import Server
-
-LIMIT = {"MAX_ACTIVE_JOBS": "10000"}
 
 
 def used(process: psutil.Process) -> float:
@@ -45,11 +40,7 @@ def left() -> int:
 def measured(kind: str, folder: Path, jobs: int) -> list[float]:
     """Return the figures of a database, as the columns of the table."""
     with ExitStack() as stack:
-        database = faults.start(kind, folder, stack)
-        broker = stack.enter_context(Server(folder / "valkey.sock", folder / "valkey"))
-        app = create_app(settings(database.uri, broker, **LIMIT))
-        migrate(app)
-        stack.callback(db_dispose, app)
+        app, database, broker = stack.enter_context(faults.installed(kind, folder, MAX_ACTIVE_JOBS="10000"))
         with app.app_context():
             viewer = load_user(create_user("alice").id)
             assert viewer

@@ -69,18 +69,18 @@ def postgresql_uri(scratch: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def new_database(scratch: Path, request: pytest.FixtureRequest) -> Callable[[str], str]:
-    """Returns a function that makes an empty database of a kind and returns its URI."""
+def new_database(scratch: Path, request: pytest.FixtureRequest) -> Callable[..., str]:
+    """Returns a function that makes an empty database of a kind, PostgreSQL's with options, and returns its URI."""
     names = iter(range(10_000))
 
-    def make(kind: str) -> str:
+    def make(kind: str, options: str = "") -> str:
         name = f"test_{os.getpid()}_{next(names)}"
         if kind == "sqlite":
             return f"sqlite:///{scratch / name}.db"
         server = request.getfixturevalue("postgresql_uri")
         engine = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
         with engine.connect() as connection:
-            connection.execute(text(f'CREATE DATABASE "{name}"'))
+            connection.execute(text(f'CREATE DATABASE "{name}" {options}'))
         return make_url(server).set(database=name).render_as_string(hide_password=False)
 
     return make

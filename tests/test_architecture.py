@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "app.headers": (),
     "app.models": ("app.models", "app.extensions", "app.db"),
     "app.services": (*LOWER, "app.services"),
-    "app.tasks.declare": ("app.services", "app.models", "app.db"),
+    "app.tasks.declare": ("app.services", "app.models", "app.db", "app.errors"),
     "app.tasks.queue": (*LOWER, "app.services"),
     "app.tasks.runner": (
         *LOWER,

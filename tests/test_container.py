@@ -5,7 +5,7 @@ import socket
 import threading
 
 import pytest
-from sqlalchemy import create_engine, inspect, make_url, text
+from sqlalchemy import create_engine, inspect
 from sqlalchemy.pool import NullPool
 
 from config import ROOT, Config
@@ -111,13 +111,8 @@ def test_container_without_web_server_is_not_healthy(start, closed_port):
     assert "does not answer" in process.output()
 
 
-def test_migration_that_cannot_be_says_why_without_a_traceback(start, postgresql_uri):
-    name = "of_latin_letters"
-    engine = create_engine(postgresql_uri, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with engine.connect() as connection:
-        options = "ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
-        connection.execute(text(f"CREATE DATABASE {name} {options}"))
-    uri = make_url(postgresql_uri).set(database=name).render_as_string(hide_password=False)
+def test_migration_that_cannot_be_says_why_without_a_traceback(start, new_database):
+    uri = new_database("postgresql", "ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
     process = start("migrate", **environment(uri, "redis://localhost"))
     assert process.popen.wait(PATIENCE) == 1
     assert "Error: This database is encoded in LATIN1" in process.output()

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app.db import transaction
+from app.errors import NotFound
 from app.models.users import User
 from app.services import jobs_runs
 from app.services.jobs_parts import Part
@@ -112,6 +113,17 @@ class Run:
     is_stopping: Callable[[], bool] = lambda: False
     came_further: bool = False  # than any attempt before
     _walk: Generator[Any, None, None] | None = None
+
+    @property
+    def starter(self) -> User:
+        """Who asked for the job.
+
+        Raises:
+            NotFound: when they are gone.
+        """
+        if self.owner is None:
+            raise NotFound("The person who asked for this is gone.")
+        return self.owner
 
     def batches(self, items: Sequence[T], size: int = 100, resume: bool = True) -> Iterator[Sequence[T]]:
         """Yield the items in batches; the work on a batch and its progress are committed together.

@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
 from app.db import held
-from app.errors import Invalid, NotFound
+from app.errors import Invalid
 from app.models.users import User
 from app.services import exports, imports, imports_staged, undo
 from app.services.imports_guess import cleaned, guess
@@ -33,7 +33,7 @@ def same_file(owner_id: int | None, args: dict[str, Any]) -> str:
 )
 def check_import(run: Run, file: int, sha256: str, mapping: dict[str, str] | None) -> dict[str, Any]:
     """Say what an import of the file would do, and keep a list of what is wrong with it; no todo is changed."""
-    owner = _owner(run)
+    owner = run.starter
     reading = imports.Reading(owner, file)
     chosen = guess(reading.columns) if mapping is None else cleaned(mapping, reading.columns)
     preview = Preview(reading, chosen)
@@ -62,7 +62,7 @@ def import_todos(
     run: Run, file: int, sha256: str, mapping: dict[str, str], whole: bool, change: bool
 ) -> dict[str, Any]:
     """Add the todos of a file: all of them or none, or all that are good; those that are there stay, or change."""
-    owner = _owner(run)
+    owner = run.starter
     reading = imports.Reading(owner, file)
     reading.start(cleaned(mapping, reading.columns))
     with exports.CsvFile("import-errors", PROBLEM_COLUMNS) as problems:
@@ -80,17 +80,6 @@ def import_todos(
                 _write(run, owner, change)
         kept = problems.keep(run.job_id, owner.id) if problems.count else None
         return run.found | {"problems": kept}
-
-
-def _owner(run: Run) -> User:
-    """Return whose import it is.
-
-    Raises:
-        NotFound: when they are gone.
-    """
-    if run.owner is None:
-        raise NotFound("The person who asked for this import is gone.")
-    return run.owner
 
 
 def _note(rows: Sequence[Row], problems: exports.CsvFile) -> list[Problem]:

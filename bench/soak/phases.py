@@ -18,6 +18,7 @@ from bench.soak import faults
 from bench.soak.jobs import add_row, add_rows
 from bench.soak.people import Program
 from bench.soak.runs import Soak
+from tests.faults.processes import heal
 
 SLOWEST = 3.0  # seconds that a page may take while Redis is away
 BACK_SECONDS = 30  # within which workers take jobs again
@@ -86,7 +87,7 @@ def redis(soak: Soak) -> None:
         seconds = faults.PAUSE_SECONDS * min(1, max(soak.scale, 0.1)) / (1 if name == "paused" else 3)
         befall(soak.broker)
         time.sleep(seconds)
-        faults.heal(soak.broker)
+        heal(soak.broker)
         times[f"{name} for {seconds:.0f} s"] = took = back(soak)
         print(f"  Redis {name} for {seconds:.0f} s: workers were back after {took:.1f} s", flush=True)
     while sum(len(one.accepted) for one in people) < most - most // 2:

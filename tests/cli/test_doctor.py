@@ -5,8 +5,7 @@ from datetime import timedelta
 
 import pytest
 from redis import Redis
-from sqlalchemy import create_engine, make_url, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import text
 
 from app import create_app
 from app.db import utcnow
@@ -133,13 +132,8 @@ def test_address_outside_of_the_prefix_and_one_that_does_not_answer_fail(make_ap
     assert (result.exit_code, "no answer" in result.stdout) == (1, True)
 
 
-def test_database_that_cannot_store_every_letter_is_refused_and_told(postgresql_uri):
-    name = "of_ascii"
-    engine = create_engine(postgresql_uri, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with engine.connect() as connection:
-        options = "ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
-        connection.execute(text(f"CREATE DATABASE {name} {options}"))
-    uri = make_url(postgresql_uri).set(database=name).render_as_string(hide_password=False)
+def test_database_that_cannot_store_every_letter_is_refused_and_told(new_database):
+    uri = new_database("postgresql", "ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
     app = create_app(settings(uri))
     result = run_on(app, "db", "upgrade")
     assert (result.exit_code, "encoded in SQL_ASCII" in result.stderr) == (1, True), result.output

@@ -13,7 +13,7 @@ from app.db import utcnow
 from app.extensions import db
 from app.models import Job
 from tests.factories import create_job
-from tests.faults.processes import PATIENCE, Process, environment, wait_until
+from tests.faults.processes import PATIENCE, Process, environment, heal, wait_until
 from tools.valkey import Server
 
 WORKER = ["-m", "celery", "-A", "tests.faults.slow_jobs", "worker", "--loglevel", "INFO"]
@@ -41,11 +41,8 @@ def faulty(make_app: Callable[..., Flask], broker: Server) -> Iterator[Flask]:
     with other.app_context():
         yield other
         db.session.remove()
-    broker.start()
-    broker.resume()
+    heal(broker)
     with Redis.from_url(broker.url) as redis:
-        redis.replicaof("NO", "ONE")
-        redis.config_set("maxmemory", 0)
         redis.flushall()  # what a killed worker leaves is not the next test's
 
 

@@ -8,8 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from redis import Redis
+
 from config import ROOT
 from tests.faults.forked import Program
+from tools.valkey import Server
 
 PATIENCE = 30  # seconds after which a process that does not do what is waited for has failed
 
@@ -33,6 +36,15 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = PATIENC
             return found
         time.sleep(0.02)
     raise AssertionError(f"did not happen: {what}")
+
+
+def heal(broker: Server) -> None:
+    """Let Redis be as it was."""
+    broker.start()
+    broker.resume()
+    with Redis.from_url(broker.url) as redis:
+        redis.replicaof("NO", "ONE")
+        redis.config_set("maxmemory", 0)
 
 
 class Process:

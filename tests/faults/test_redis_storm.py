@@ -18,7 +18,7 @@ from app.models import Attachment, Job, JobWorker, Todo
 from app.tasks import queue
 from app.tasks.runner import send
 from tests.factories import create_job, create_todo
-from tests.faults.processes import environment, wait_until
+from tests.faults.processes import environment, heal, wait_until
 from tests.faults.visitors import Site, Visitor
 from tools.valkey import Server
 
@@ -37,14 +37,6 @@ def make_read_only(broker: Server) -> None:
 def empty(broker: Server) -> None:
     with Redis.from_url(broker.url) as redis:
         redis.flushall()
-
-
-def heal(broker: Server) -> None:
-    broker.start()
-    broker.resume()
-    with Redis.from_url(broker.url) as redis:
-        redis.replicaof("NO", "ONE")
-        redis.config_set("maxmemory", 0)
 
 
 @dataclass
