@@ -48,6 +48,7 @@ BUDGET = {
     "/profile/keys": 2,
     "/profile/calendar": 2,
     "/files/{file}": 3,
+    "/files/{file}/show": 4,
     "/admin/todos/list/": 6,
     "/admin/todos/list/?q=number": 6,
     "/admin/todos/list/?_flt_0_title=T&_oc_TodoAdmin=due_on&_od_TodoAdmin=asc": 6,

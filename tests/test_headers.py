@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from app.models.attachments import PREVIEW, THUMBNAIL
 from app.services import attachments
 from tests.conftest import PREFIX
 from tests.factories import PASSWORD, PNG, create_attachment, create_job, create_todo
@@ -31,6 +32,8 @@ ANSWERS = [
     ("Swagger", "/swagger/v1", "alice", 200),
     ("file", "/files/{file}", "alice", 200),
     ("thumbnail", "/files/{file}/thumbnail", "alice", 200),
+    ("preview", "/files/{file}/preview", "alice", 200),
+    ("page of an image", "/files/{file}/show", "alice", 200),
     ("missing file", "/files/999999", "alice", 404),
     ("style sheet", "/static/css/site.css", None, 200),
     ("missing style sheet", "/static/css/nothing.css", None, 404),
@@ -56,7 +59,8 @@ def ids(cast):
     """The ids of a row of each kind, all Alice's."""
     todo = create_todo(cast.alice)
     file = create_attachment(todo)
-    attachments.save_thumbnail(file.id, PNG)
+    for variant in (THUMBNAIL, PREVIEW):
+        attachments.save_picture(file.id, variant, PNG)
     return {"todo": todo.id, "file": file.id, "job": create_job(cast.alice).id}
 
 
@@ -86,7 +90,7 @@ def test_every_answer_carries_the_headers(login, app, ids, what, path, name, sta
     assert status in (None, answer.status_code)
     check(answer)
     caching = answer.headers["Cache-Control"]
-    if path.startswith("/files/{file}"):
+    if path.startswith("/files/{file}") and what != "page of an image":
         assert "private" in caching
     elif path.startswith("/static") and answer.status_code == 200:
         assert "max-age" in caching

@@ -17,6 +17,7 @@ from app.cli import sync as sync_command
 from app.db import transaction, utcnow
 from app.extensions import db
 from app.models import ApiKey, AttachmentChunk, AuditEntry, Job, Todo
+from app.models.attachments import PREVIEW, THUMBNAIL
 from app.security import FURTHER, PUBLIC_ENDPOINTS, ROLES, declared, grants, role_grants
 from app.services import calendars, digests, permissions, undo
 from app.tokens import feed_token
@@ -68,6 +69,8 @@ ANSWERS = {
     "AttachmentApi.delete DELETE": JSON + "404 204 403 204 204",
     "AttachmentApi.get GET": JSON + "404 200 200 200 200",
     "AttachmentPages.index GET": SEES,
+    "AttachmentPages.preview GET": SEES,
+    "AttachmentPages.show GET": SEES,
     "AttachmentPages.thumbnail GET": SEES,
     "AuditApi.get_list GET": JSON + "403 403 403 200 200",
     "AuditAdmin.export POST": ADMIN_DOES,
@@ -229,10 +232,11 @@ def make_world(cast):
 
     def make(**todo: Any) -> SimpleNamespace:
         row = create_todo(cast.alice, **todo)
-        file = create_attachment(row, thumbnail_size=len(PNG))
+        file = create_attachment(row, thumbnail_size=len(PNG), preview_size=len(PNG))
         role = Role(name=f"Auditor {row.id}")
         with transaction() as session:
-            session.add(AttachmentChunk(attachment_id=file.id, variant=1, position=0, data=PNG))
+            for variant in (THUMBNAIL, PREVIEW):
+                session.add(AttachmentChunk(attachment_id=file.id, variant=variant, position=0, data=PNG))
             session.add(role)
         create_key(cast.alice)
         key = db.session.scalar(select(ApiKey).order_by(ApiKey.id.desc()))

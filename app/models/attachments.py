@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from app.models.todos import Todo
 
 CHUNK_SIZE = 256 * 1024  # bytes
-ORIGINAL, THUMBNAIL = 0, 1
+ORIGINAL, THUMBNAIL, PREVIEW = 0, 1, 2
 
 
 class Attachment(Model):
@@ -43,6 +43,7 @@ class Attachment(Model):
     size: Mapped[int] = mapped_column(BigInteger, nullable=False)
     sha256: Mapped[str] = mapped_column(String(64), nullable=False)
     thumbnail_size: Mapped[int | None] = mapped_column(Integer)
+    preview_size: Mapped[int | None] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=utcnow)
 
     todo: Mapped["Todo | None"] = relationship("Todo", back_populates="attachments")
@@ -52,12 +53,16 @@ class Attachment(Model):
         """Tell whether the content is an image that browsers show."""
         return self.content_type.startswith("image/")
 
+    def size_of(self, variant: int) -> int:
+        """Return the bytes of the file or of one of its pictures, 0 if that was not drawn."""
+        return {ORIGINAL: self.size, THUMBNAIL: self.thumbnail_size, PREVIEW: self.preview_size}[variant] or 0
+
     def __repr__(self) -> str:
         return self.name
 
 
 class AttachmentChunk(Model):
-    """At most 256 KiB of a file or of its thumbnail, so that nothing ever holds a whole file in memory."""
+    """At most 256 KiB of a file or of one of its pictures, so that nothing ever holds a whole file in memory."""
 
     __tablename__ = "attachment_chunks"
 

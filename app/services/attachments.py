@@ -122,14 +122,17 @@ def attach(todo: Todo, files: Files | None) -> None:
         quotas.check_todo(todo.id)
 
 
-def save_thumbnail(attachment_id: int, data: bytes) -> None:
-    """Store the small picture of an image; it fits one chunk."""
-    values = {"attachment_id": attachment_id, "variant": THUMBNAIL, "position": 0, "data": data}
+def save_picture(attachment_id: int, variant: int, data: bytes) -> None:
+    """Store what was drawn of an image, its thumbnail or its preview, in the place of what was drawn before."""
+    common = {"attachment_id": attachment_id, "variant": variant}
+    pieces = [data[start : start + CHUNK_SIZE] for start in range(0, len(data), CHUNK_SIZE)]
+    size = {"thumbnail_size" if variant == THUMBNAIL else "preview_size": len(data)}
     with transaction() as session:
-        where = (AttachmentChunk.attachment_id == attachment_id, AttachmentChunk.variant == THUMBNAIL)
-        session.execute(delete(AttachmentChunk).where(*where))
-        session.execute(insert(AttachmentChunk).values(values))
-        session.execute(update(Attachment).where(Attachment.id == attachment_id).values(thumbnail_size=len(data)))
+        session.execute(delete(AttachmentChunk).filter_by(**common))
+        session.execute(
+            insert(AttachmentChunk), [common | {"position": place, "data": one} for place, one in enumerate(pieces)]
+        )
+        session.execute(update(Attachment).where(Attachment.id == attachment_id).values(size))
 
 
 def lose(which: ColumnElement[bool]) -> int:
@@ -220,6 +223,5 @@ class Reader(io.RawIOBase):
 
 
 def open_file(attachment: Attachment, variant: int = ORIGINAL) -> io.BufferedReader:
-    """Return the bytes of a file, or of its thumbnail, as a stream."""
-    size = attachment.size if variant == ORIGINAL else attachment.thumbnail_size or 0
-    return io.BufferedReader(Reader(db.engine, attachment.id, size, variant), CHUNK_SIZE)
+    """Return the bytes of a file, or of one of its pictures, as a stream."""
+    return io.BufferedReader(Reader(db.engine, attachment.id, attachment.size_of(variant), variant), CHUNK_SIZE)

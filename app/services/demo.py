@@ -44,7 +44,7 @@ class File:
     name: str
     content_type: str
     data: bytes
-    thumbnail: bytes | None
+    pictures: Mapping[int, bytes]
 
 
 def check() -> None:
@@ -216,18 +216,18 @@ def _file(place: int, title: str, kind: str, format_name: str, index: int) -> Fi
     """Draw or write one file, from a seed of its own: threads finish in any order."""
     rng = Random(f"{SEED}:{index}")  # noqa: S311, it names files
     if format_name == "text":
-        return File(place, f"minutes-{index:03}.txt", "text/plain", minutes(rng, title).encode(), None)
+        return File(place, f"minutes-{index:03}.txt", "text/plain", minutes(rng, title).encode(), {})
     data, extension, content_type = picture(f"{SEED}:{index}", kind, format_name)
-    small = thumbnails.draw(io.BytesIO(data), MEGAPIXELS) if content_type.startswith("image/") else None
-    return File(place, f"{stem(rng, kind)}.{extension}", content_type, data, small)
+    pictures = thumbnails.draw(io.BytesIO(data), MEGAPIXELS) if content_type.startswith("image/") else {}
+    return File(place, f"{stem(rng, kind)}.{extension}", content_type, data, pictures)
 
 
 def _add_file(file: File, todo_id: int, todo: Mapping[str, Any]) -> None:
-    """Store a file with its thumbnail, as if it had come with its todo."""
+    """Store a file with its pictures, as if it had come with its todo."""
     row: Attachment = attachments.store(
         io.BytesIO(file.data), file.name, file.content_type, uploader_id=todo["owner_id"]
     )
     row.todo_id, row.created_at = todo_id, todo["created_at"]
     db.session.flush()
-    if file.thumbnail:
-        attachments.save_thumbnail(row.id, file.thumbnail)
+    for variant, data in file.pictures.items():
+        attachments.save_picture(row.id, variant, data)

@@ -13,7 +13,7 @@ from app.tasks.declare import Run, job
 
 @job("attachments.thumbnail", title="Draw thumbnails", permission=None, time_limit=120, told=False)
 def draw_thumbnails(run: Run, ids: list[int]) -> dict[str, Any]:
-    """Draw the small pictures of newly attached images; one that cannot be drawn stays a plain file."""
+    """Draw thumbnails and previews of newly attached images; one that cannot be drawn stays a plain file."""
     problems: list[str] = []
     megapixels = current_app.config["MAX_IMAGE_MEGAPIXELS"]
     for batch in run.batches(ids, size=1):
@@ -22,11 +22,12 @@ def draw_thumbnails(run: Run, ids: list[int]) -> dict[str, Any]:
             continue  # removed meanwhile
         try:
             with attachments.open_file(attachment) as stream, thumbnails.bounded(megapixels):
-                data = thumbnails.draw(stream, megapixels)
+                pictures = thumbnails.draw(stream, megapixels)
         except Invalid as error:
             problems.append(f"{attachment.name}: {error.message}")
         else:
-            attachments.save_thumbnail(attachment.id, data)
+            for variant, data in pictures.items():
+                attachments.save_picture(attachment.id, variant, data)
     if problems:
         raise Invalid(" ".join(problems))
     return {"thumbnails": len(ids)}

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import permission_name
 
-from app.models.attachments import ORIGINAL, THUMBNAIL, Attachment
+from app.models.attachments import ORIGINAL, PREVIEW, THUMBNAIL, Attachment
 from app.security import viewer
 from app.services import attachments
 from app.services.todos_rules import visible_to
@@ -17,7 +17,7 @@ INLINE = {"image/jpeg", "image/png", "image/gif", "image/webp"}
 
 
 def draw(files: attachments.Files) -> None:
-    """Have the thumbnails of newly saved images drawn, as the system's own job."""
+    """Have the pictures of newly saved images drawn, as the system's own job."""
     if images := [file.id for file in files.added if file.is_image]:
         submit_for(None, draw_thumbnails, ids=images)
 
@@ -32,10 +32,10 @@ def send(attachment: Attachment, variant: int) -> Response:
         as_attachment=kind not in INLINE or "download" in request.args,
         download_name=attachment.name if is_original else f"{attachment.name}.webp",
         conditional=False,
-        etag=attachment.sha256 if is_original else f"{attachment.sha256}-small",
+        etag=attachment.sha256 if is_original else f"{attachment.sha256}-{variant}",
         last_modified=attachment.created_at,
     )
-    answer.content_length = attachment.size if is_original else attachment.thumbnail_size or 0
+    answer.content_length = attachment.size_of(variant)
     answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
     answer.headers["Cache-Control"] = "private, no-cache"  # kept, but asked for again: rights may change
     answer.make_conditional(request, accept_ranges=True, complete_length=answer.content_length)
@@ -43,7 +43,7 @@ def send(attachment: Attachment, variant: int) -> Response:
 
 
 class AttachmentPages(Page):
-    """A file and its thumbnail."""
+    """A file, its pictures, and the page that shows an image."""
 
     route_base = "/files"
     class_permission_name = "Attachment"
@@ -60,7 +60,26 @@ class AttachmentPages(Page):
     @permission_name("show")
     def thumbnail(self, file_id: int) -> ResponseReturnValue:
         """Send the small picture of an image."""
+        return self.picture(file_id, THUMBNAIL)
+
+    @expose("/<id:file_id>/preview")
+    @has_access
+    @permission_name("show")
+    def preview(self, file_id: int) -> ResponseReturnValue:
+        """Send the picture of an image that fits a screen."""
+        return self.picture(file_id, PREVIEW)
+
+    @expose("/<id:file_id>/show")
+    @has_access
+    @permission_name("show")
+    def show(self, file_id: int) -> ResponseReturnValue:
+        """Show an image between the others of its todo; one that cannot be drawn is a file to be saved."""
+        self.update_redirect()
+        return self.page("file", file=attachments.get(viewer(), file_id, visible_to(viewer())))
+
+    def picture(self, file_id: int, variant: int) -> ResponseReturnValue:
+        """Send what was drawn of an image."""
         attachment = attachments.get(viewer(), file_id, visible_to(viewer()))
-        if not attachment.thumbnail_size:
+        if not attachment.size_of(variant):
             abort(404)
-        return send(attachment, THUMBNAIL)
+        return send(attachment, variant)

@@ -15,6 +15,7 @@ from jinja2.utils import urlize
 from markupsafe import Markup, escape
 
 from app.db import utcnow
+from app.models.attachments import Attachment
 from app.security import site
 from app.services import users
 from app.services.comments import MENTION, mention_keys
@@ -120,6 +121,11 @@ def is_found_by(text: str, query: str) -> bool:
     return any(word in text.lower() for word in words(query))
 
 
+def address(file: Attachment) -> str:
+    """Return where a click on a file leads: an image has a page, anything else is saved."""
+    return url_for("AttachmentPages.show" if file.is_image else "AttachmentPages.index", file_id=file.id)
+
+
 def initials(person: Any) -> str:
     """Return the letters for a person's round label."""
     return str(escape((person.first_name[:1] + person.last_name[:1]).upper()))
@@ -155,7 +161,7 @@ def common() -> dict[str, Any]:
 def init_app(app: Flask) -> None:
     """Give the filters and values to all templates."""
     app.jinja_env.filters.update(due=due, ago=ago, shown=shown, size=size, initials=initials, linked=linked)
-    app.jinja_env.filters.update(marked=marked, excerpt=excerpt)
+    app.jinja_env.filters.update(marked=marked, excerpt=excerpt, address=address)
     app.jinja_env.tests["found_by"] = is_found_by
     app.jinja_env.globals["icon"] = icon
     app.context_processor(common)

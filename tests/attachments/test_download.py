@@ -8,6 +8,7 @@ from sqlalchemy import delete
 
 from app.extensions import db
 from app.models import Attachment
+from app.models.attachments import PREVIEW, THUMBNAIL
 from app.services import attachments
 from tests.attachments.conftest import stored, submit, upload
 from tests.attachments.samples import CHUNK, picture, text
@@ -149,31 +150,32 @@ def test_files_are_kept_by_the_reader_alone(login, cast):
         assert "public" not in caching
 
 
-def test_thumbnail_is_served_like_a_picture(login, cast):
+@pytest.mark.parametrize(("name", "variant"), [("thumbnail", THUMBNAIL), ("preview", PREVIEW)])
+def test_what_was_drawn_is_served_like_a_picture(login, cast, name, variant):
     file = create_attachment(create_todo(cast.alice), name="dot.png")
-    small = picture("WEBP")
-    attachments.save_thumbnail(file.id, small)
+    drawn = picture("WEBP") + bytes(2 * CHUNK)
+    attachments.save_picture(file.id, variant, drawn)
     client = login("alice")
-    answer = client.get(f"/files/{file.id}/thumbnail")
-    assert (answer.data, answer.mimetype) == (small, "image/webp")
+    answer = client.get(f"/files/{file.id}/{name}")
+    assert (answer.data, answer.mimetype) == (drawn, "image/webp")
     assert answer.headers["Content-Disposition"].startswith("inline")
     assert answer.headers["ETag"] != client.head(f"/files/{file.id}").headers["ETag"]
-    assert (
-        client.get(f"/files/{file.id}/thumbnail", headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
-    )
+    assert client.get(f"/files/{file.id}/{name}", headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
 
 
-@pytest.mark.parametrize("path", ["/files/{}", "/files/{}/thumbnail"])
+@pytest.mark.parametrize("path", ["/files/{}", "/files/{}/thumbnail", "/files/{}/preview", "/files/{}/show"])
 def test_file_of_an_invisible_todo_is_not_found(login, cast, path):
     file = create_attachment(create_todo(cast.charlie))
-    attachments.save_thumbnail(file.id, PNG)
+    for variant in (THUMBNAIL, PREVIEW):
+        attachments.save_picture(file.id, variant, PNG)
     assert login("charlie").get(path.format(file.id)).status_code == 200
     assert login("alice").get(path.format(file.id)).status_code == 404
 
 
-def test_file_without_thumbnail_has_none(login, cast):
+@pytest.mark.parametrize("name", ["thumbnail", "preview"])
+def test_image_that_was_not_drawn_has_no_pictures(login, cast, name):
     file = create_attachment(create_todo(cast.alice))
-    assert login("alice").get(f"/files/{file.id}/thumbnail").status_code == 404
+    assert login("alice").get(f"/files/{file.id}/{name}").status_code == 404
 
 
 def test_deletion_during_a_download_breaks_it_off(login, cast):

@@ -1,4 +1,4 @@
-"""Thumbnails: the pixels of the original and nothing else of it."""
+"""Thumbnails and previews: the pixels of the original and nothing else of it."""
 
 import io
 import resource
@@ -9,11 +9,12 @@ from PIL import Image, ImageChops
 
 from app.errors import Invalid
 from app.extensions import db
-from app.models import Attachment, Job
+from app.models import Job
+from app.models.attachments import PREVIEW, THUMBNAIL
 from app.services import thumbnails
 from app.tasks.attachments import draw_thumbnails
 from app.tasks.runner import execute, submit_for
-from tests.attachments.conftest import stored, submit, upload
+from tests.attachments.conftest import chunk_count, stored, submit, upload
 from tests.attachments.samples import animation, picture, png_header
 from tests.factories import create_attachment, create_todo
 
@@ -28,6 +29,7 @@ MODES = {
     "lossless webp": (picture("WEBP", lossless=True), RED, BLUE),
 }
 JPEG = picture("JPEG", size=(800, 600))
+THREE = (("a.png", "image/png"), ("list.txt", "text/plain"), ("b.png", "image/png"))
 DAMAGED = {
     "jpeg cut off": JPEG[: len(JPEG) // 3],
     "png cut off": picture("PNG", size=(800, 600))[:400],
@@ -37,9 +39,9 @@ DAMAGED = {
 }
 
 
-def drawn(data: bytes) -> Image.Image:
-    """Return the thumbnail of an image."""
-    small = Image.open(io.BytesIO(thumbnails.draw(io.BytesIO(data), 64)))
+def drawn(data: bytes, variant: int = THUMBNAIL) -> Image.Image:
+    """Return the thumbnail of an image, or its preview."""
+    small = Image.open(io.BytesIO(thumbnails.draw(io.BytesIO(data), 64)[variant]))
     small.load()
     return small
 
@@ -86,6 +88,12 @@ def test_thumbnail_fits_its_frame_and_is_never_enlarged(size, wanted):
     assert drawn(picture("PNG", size=size)).size == wanted
 
 
+@pytest.mark.parametrize("size", [(2400, 900), (900, 2400), (1600, 20), (40, 30)])
+def test_preview_fits_a_screen_and_is_never_enlarged(size):
+    scale = min(1, 1600 / max(size))
+    assert drawn(picture("JPEG", size=size), PREVIEW).size == tuple(round(side * scale) for side in size)
+
+
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 def test_transparency_stays(kind):
     image = Image.new("RGBA", (40, 30), (255, 0, 0, 0))
@@ -112,14 +120,15 @@ def test_first_frame_of_an_animation_is_drawn(kind):
     assert is_near(sides(small)[0], RED)
 
 
+@pytest.mark.parametrize("variant", [THUMBNAIL, PREVIEW])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_thumbnail_tells_nothing_about_the_photographer(kind):
+def test_what_is_drawn_tells_nothing_about_the_photographer(kind, variant):
     exif = Image.Exif()
     exif[0x010F], exif[0x9003] = "SECRETCAMERA", "2026:11:22 10:00:00"
     exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 31.0, 12.0), 3: "E", 4: (13.0, 24.0, 17.0)})
     data = picture(kind, size=(400, 300), exif=exif, icc_profile=b"SECRETPROFILE", xmp=b"<x>SECRETXMP</x>")
     assert b"SECRETCAMERA" in data
-    small = thumbnails.draw(io.BytesIO(data), 64)
+    small = thumbnails.draw(io.BytesIO(data), 64)[variant]
     assert b"SECRET" not in small
     image = Image.open(io.BytesIO(small))
     assert not image.getexif()
@@ -167,9 +176,9 @@ def test_drawing_gets_so_much_memory_and_no_more():
     assert resource.getrlimit(resource.RLIMIT_AS) == before
 
 
-def test_uploaded_image_gets_a_thumbnail_by_a_job_of_the_system(login):
+def test_uploaded_image_gets_its_pictures_by_a_job_of_the_system(login):
     client = login("alice")
-    files = [upload(picture("PNG", size=(800, 600)), "wide.png"), upload(b"Buy milk", "list.txt")]
+    files = [upload(picture("PNG", size=(2400, 1800)), "wide.png"), upload(b"Buy milk", "list.txt")]
     submit(client, "/todos", {"title": "Plants", "attachments": files})
     image, plain = stored()
     job = db.session.query(Job).one()
@@ -181,16 +190,35 @@ def test_uploaded_image_gets_a_thumbnail_by_a_job_of_the_system(login):
     answer = client.get(f"/files/{image.id}/thumbnail")
     assert Image.open(io.BytesIO(answer.data)).size == (320, 240)
     assert client.get(f"/files/{plain.id}/thumbnail").status_code == 404
+    assert f'href="/files/{image.id}/show"' in client.get("/todos").text
+    page = client.get(f"/files/{image.id}/show").text
+    assert f'<img src="/files/{image.id}/preview" alt="wide.png">' in page
+    assert f'href="/files/{image.id}?download"' in page
+    assert Image.open(io.BytesIO(client.get(f"/files/{image.id}/preview").data)).size == (1600, 1200)
 
 
-def test_thumbnail_that_is_drawn_twice_is_stored_once(cast):
+def test_pages_of_images_lead_from_one_to_the_next(login, cast):
+    todo = create_todo(cast.alice)
+    first, _, second = (create_attachment(todo, name=name, kind=kind, thumbnail_size=1) for name, kind in THREE)
+    client = login("alice")
+    pages = [client.get(f"/files/{file.id}/show").text for file in (first, second)]
+    assert [f'rel="next" href="/files/{second.id}/show"' in page for page in pages] == [True, False]
+    assert [f'rel="prev" href="/files/{first.id}/show"' in page for page in pages] == [False, True]
+    assert "2 of 2" in pages[1]
+    # drawn before there were previews: it can be shown as it is
+    assert f'<img src="/files/{second.id}" alt="b.png">' in pages[1]
+
+
+def test_image_that_is_drawn_twice_is_stored_once(cast):
     file = create_attachment(create_todo(cast.alice), picture("PNG"))
     for _ in range(2):
         job = submit_for(None, draw_thumbnails, ids=[file.id])
         execute(job.id)
         assert db.session.get(Job, job.id, populate_existing=True).status == "succeeded"
-    db.session.expire_all()
-    assert db.session.get(Attachment, file.id).thumbnail_size > 0
+    (file,) = stored()
+    assert file.thumbnail_size > 0
+    assert file.preview_size > 0
+    assert chunk_count() == 3
 
 
 @pytest.mark.parametrize("case", DAMAGED)
@@ -202,8 +230,12 @@ def test_damaged_image_fails_its_job_with_a_sentence_and_stays_a_file(login, cas
     assert (job.status, job.error) == ("failed", "damaged.jpg: The image is damaged and cannot be drawn.")
     client = login("alice")
     page = client.get("/todos").text
-    assert f'href="/files/{file.id}"' in page
+    assert f'href="/files/{file.id}/show"' in page
     assert f"/files/{file.id}/thumbnail" not in page
+    shown = client.get(f"/files/{file.id}/show")
+    assert shown.status_code == 200
+    assert "No preview" in shown.text
+    assert f'src="/files/{file.id}' not in shown.text
     assert client.get(f"/files/{file.id}").data == DAMAGED[case]
 
 

@@ -4,9 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 from app.db import transaction, utcnow
+from app.models.attachments import PREVIEW, THUMBNAIL
+from app.services import attachments
 from app.services.users import today
 from tests.browser.sites import Site, find
-from tests.factories import create_attachment, create_comment, create_filter, create_job, create_tag, create_todo
+from tests.factories import PNG, create_attachment, create_comment, create_filter, create_job, create_tag, create_todo
 
 ANONYMOUS_PAGES = ("login/", "register")
 USER_PAGES = (
@@ -20,6 +22,7 @@ USER_PAGES = (
     "selection/export?all=1",
     "selection/tag?all=1",
     "todos/{todo}",
+    "files/{file}/show",
     "todos/{shared}",
     "todos/import",
     "todos/import/{looked}",
@@ -83,7 +86,9 @@ def build(site: Site, text: str, name: str, file_name: str) -> dict[str, list[st
         create_todo(alice, text, due_on=day + timedelta(90), priority=3)
         create_todo(alice, text, complete=True, assignees=[ada])
         for owned in (todo, shared):
-            create_attachment(owned, name=file_name)
+            image = create_attachment(owned, name=file_name)
+            for variant in (THUMBNAIL, PREVIEW):
+                attachments.save_picture(image.id, variant, PNG)
             create_attachment(owned, name=file_name, kind="text/plain")
         job = create_job(alice, "failed", error=text)
         create_job(ada, "failed", error=text)
@@ -106,6 +111,7 @@ def build(site: Site, text: str, name: str, file_name: str) -> dict[str, list[st
             "shared": shared.id,
             "person": alice.id,
             "job": job.id,
+            "file": image.id,
             "looked": looked.id,
         }
     return {

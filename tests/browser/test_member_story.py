@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from pathlib import Path
 
 from PIL import Image
@@ -67,6 +68,11 @@ def add_with_photo(page: Page, photo: bytes) -> None:
     with Image.open(io.BytesIO(drawn)) as image:
         assert image.size == (240, 320)
         assert not image.getexif()
+    thumbnail.click()
+    shown = page.get_by_role("img", name="IMG_0815.JPG")
+    expect(shown).to_have_attribute("src", re.compile(r"/files/\d+/preview$"))
+    assert shown.evaluate("(image) => image.decode().then(() => image.naturalHeight)") > 320
+    page.go_back()
 
 
 def tick_find_and_reopen(page: Page) -> None:

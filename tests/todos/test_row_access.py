@@ -267,7 +267,7 @@ def test_own_files_are_removed_and_own_uploads_attached(login, cast, number):
     assert db.session.scalars(select(Attachment.id).where(Attachment.todo_id == todo.id)).all() == [waiting.id]
 
 
-@pytest.mark.parametrize("path", ["/files/{0}", "/files/{0}/thumbnail", "/files/{0}?download"])
+@pytest.mark.parametrize("path", ["/files/{0}", "/files/{0}/thumbnail", "/files/{0}/preview", "/files/{0}/show"])
 def test_files_follow_the_rule_of_their_todo(login, cast, path):
     file = create_attachment(create_todo(cast.alice))
     unsaved = create_attachment(uploaded_by_id=cast.alice.id)
