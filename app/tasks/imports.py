@@ -59,9 +59,13 @@ def check_import(run: Run, file: int, sha256: str, mapping: dict[str, str] | Non
     retry_on=(*TRANSIENT, IntegrityError, StaleDataError),  # somebody added or changed the same at the same time
 )
 def import_todos(
-    run: Run, file: int, sha256: str, mapping: dict[str, str], whole: bool, change: bool
+    run: Run, file: int, sha256: str, mapping: dict[str, str], whole: bool, change: bool, looked: int | None = None
 ) -> dict[str, Any]:
-    """Add the todos of a file: all of them or none, or all that are good; those that are there stay, or change."""
+    """Add the todos of a file: all of them or none, or all that are good; those that are there stay, or change.
+
+    Args:
+        looked: the look at the file that said so; its page is where to go on from if this one does not end well.
+    """
     owner = run.starter
     reading = imports.Reading(owner, file)
     reading.start(cleaned(mapping, reading.columns))

@@ -107,7 +107,7 @@ class ImportPages(Page):
         imports.file_of(viewer(), job.args["file"])
         choices = {"whole": request.form.get("errors") != "skip", "change": request.form.get("there") == "update"}
         facts = {name: job.args[name] for name in ("file", "sha256")}
-        started = submit(viewer(), import_todos, **facts, mapping=job.result["mapping"], **choices)
+        started = submit(viewer(), import_todos, **facts, mapping=job.result["mapping"], looked=job.id, **choices)
         return redirect(url_for("JobPages.show", job_id=started.id))
 
     @expose("/<id:job_id>/remove", methods=["POST"])

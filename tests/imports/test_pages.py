@@ -48,6 +48,21 @@ def test_member_imports_a_file_page_by_page(login, cast):
     assert db.session.scalar(select(Todo.deleted_at)) is not None
 
 
+def test_import_that_was_cancelled_leads_back_to_its_rows_and_their_errors(login, cast):
+    client = login("alice")
+    looked = upload(client, TABLE).location
+    problems = ran(last_job()).result["problems"]
+    path = client.send(f"{looked}/run", {"errors": "skip", "there": "skip"}).location
+    client.send(f"{path}/cancel")
+    page = client.get(path).text
+    assert "Nothing was imported." in page
+    assert f'href="{looked}"' in page
+    assert f'href="/files/{problems}"' in client.get(looked).text
+    again = client.send(f"{looked}/run", {"errors": "skip", "there": "skip"}).location
+    ran(last_job())
+    assert f'href="{looked}"' not in client.get(again).text
+
+
 def test_second_click_starts_nothing_twice(login, cast):
     client = login("alice")
     first, second = upload(client, TABLE), upload(client, TABLE)
