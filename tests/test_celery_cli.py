@@ -118,6 +118,17 @@ def test_redis_holds_no_results(worker, site, broker, alice):
         assert {key.split(b":")[0] for key in redis.scan_iter("*")} <= {b"todos"}
 
 
+def test_worker_that_starts_without_a_database_says_so_in_lines_and_waits(environ, tmp_path):
+    nowhere = environ | {"SQLALCHEMY_DATABASE_URI": "postgresql+psycopg://todos@127.0.0.1:9/todos"}
+    process = Process(WORKER, nowhere, tmp_path / "log")
+    try:
+        process.wait_for("inspected@host ready.")
+    finally:
+        process.kill()
+    assert "the database does not answer, schedule waits: connection failed" in process.output()
+    assert "Traceback" not in process.output()
+
+
 def test_settings_are_those_that_jobs_rely_on(site):
     celery_app = site.extensions["celery"]
     conf = celery_app.conf

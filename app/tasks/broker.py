@@ -26,7 +26,7 @@ from app import logs
 from app.extensions import db
 from app.models.jobs import QUEUES
 from app.services import audit, jobs_sweep, maintenance
-from app.tasks.declare import REGISTRY
+from app.tasks.declare import REGISTRY, TRANSIENT
 from app.tasks.presence import Presence
 from app.tasks.queue import SEND_SECONDS, sweep
 from app.tasks.runner import execute
@@ -96,8 +96,11 @@ def _in_context(app: Flask, function: Callable[..., Any]) -> Callable[..., None]
         with app.app_context(), logs.about(about), audit.acting(audit.Origin(program="schedule")):
             if maintenance.current():
                 log.info("the site is closed: %s waits", about)  # the sweeper sends it again
-            else:
+                return
+            try:
                 function(task, *args)
+            except TRANSIENT as error:  # the next sweep after its return sends all that waits
+                log.warning("the database does not answer, %s waits: %s", about, str(error.orig).partition("\n")[0])  # type: ignore[attr-defined]
 
     return run
 
@@ -113,12 +116,13 @@ def _connect_signals(app: Flask, presence: Presence) -> None:
         with app.app_context():
             db.engine.dispose(close=False)
 
+    sweep_now = _in_context(app, lambda _task: sweep())
+
     def begin(sender: Any, **_: Any) -> None:
         # said at each loss of the connection, about a default that will change
         warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
         presence.begin(sender)
-        with app.app_context(), audit.acting(audit.Origin(program="schedule")):
-            sweep()
+        sweep_now(None)
 
     setup_logging.connect(use_our_logging, weak=False)
     worker_init.connect(presence.prepare, weak=False)

@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from app import create_app
 from app.db import utcnow
 from app.services import jobs_sweep
 from app.tasks.runner import execute, sweep
 from app.tasks.schedule import BEAT, SCHEDULE, tick
+from tests.conftest import settings
 from tests.factories import create_job
 from tests.jobs.test_engine import reread
 
@@ -98,6 +100,14 @@ def test_beat_sweeps_by_the_clock(app):
         assert line["task"] in celery.tasks
         assert line["schedule"] == BEAT[name][0]
     assert set(celery.conf.beat_schedule) == set(BEAT)
+
+
+@pytest.mark.parametrize(("task", "args", "what"), [("jobs.sweep", (), "schedule"), ("todos.export", (7,), "job-7")])
+def test_message_that_comes_while_the_database_is_away_leaves_one_line(valkey, caplog, task, args, what):
+    away = create_app(settings("postgresql+psycopg://todos@127.0.0.1:9/todos", valkey))
+    away.extensions["celery"].tasks[task](*args)
+    assert [line.partition(": ")[0] for line in caplog.messages] == [f"the database does not answer, {what} waits"]
+    assert [record.exc_info for record in caplog.records] == [None]
 
 
 def test_two_applications_in_a_process_have_tasks_of_their_own(cast, make_app, queue):
