@@ -1,6 +1,7 @@
 """Celery's own tools work on our worker, and our settings are the ones that jobs rely on."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -79,9 +80,14 @@ def celery(environ, tmp_path):
     return run
 
 
-def test_worker_answers_ping_and_status(worker, celery):
-    assert json.loads(celery("inspect", "ping", "--json")) == {"inspected@host": {"ok": "pong"}}
-    assert "1 node online" in celery("status")
+def test_worker_answers_what_the_documents_name(worker, celery):
+    text = (ROOT / "docs" / "jobs.md").read_text()
+    commands = dict.fromkeys(re.findall(r"`(?:celery -A run )?(inspect \w+|status)`", text))
+    assert list(commands) == ["inspect ping", "inspect active", "status"]
+    answers = {command: celery(*command.split(), "--json") for command in commands}
+    assert json.loads(answers["inspect ping"]) == {"inspected@host": {"ok": "pong"}}
+    assert json.loads(answers["inspect active"]) == {"inspected@host": []}
+    assert "1 node online" in answers["status"]
 
 
 def test_worker_names_the_declared_jobs_and_the_schedule(worker, celery):
