@@ -105,6 +105,7 @@ ANSWERS = {
     "JobApi.get GET": JSON + "404 200 404 200 200",
     "JobApi.get_list GET": JSON + "200 200 200 200 200",
     "JobApi.submit POST": JSON + "202 202 202 202 202",
+    "JobAdmin.again_failed POST": AWAY,  # one's own, of those who do not manage jobs
     "JobAdmin.list GET": EVERYBODY,
     "JobAdmin.overview GET": LOGIN + "403 403 403 200 200",
     "JobAdmin.run_now POST": ADMIN_DOES,

@@ -13,6 +13,7 @@ from app.models.users import User
 
 STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
 ACTIVE, FINAL = STATUSES[:2], STATUSES[2:]
+AGAIN = text("again_of_id IS NOT NULL")
 QUEUES = ("interactive", "bulk")  # a worker empties the first before it looks into the next
 
 
@@ -36,6 +37,8 @@ class Job(Model):
         Index("ix_jobs_by_owner", "owner_id", "id"),
         # the parts of a job, planned once
         Index("uq_jobs_parts", "parent_id", "part", unique=True),
+        # what repeats a failed one
+        Index("ix_jobs_by_repeated", "again_of_id", sqlite_where=AGAIN, postgresql_where=AGAIN),
         # the purge, and how many ended in the last day
         Index("ix_jobs_by_end", "finished_at"),
     )

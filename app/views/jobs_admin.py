@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import redirect, url_for
+from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_appbuilder import action, expose
 from flask_appbuilder.security.decorators import permission_name
@@ -32,7 +32,7 @@ class JobAdmin(RowView):
     exclude_route_methods = {"download", "add", "edit", "delete"}
     method_permission_name = {
         **{name: name for name in ("list", "show", "overview")},
-        **{"cancel_chosen": "cancel", "again_chosen": "again", "run_now": "run"},
+        **{"cancel_chosen": "cancel", "again_chosen": "again", "again_failed": "again", "run_now": "run"},
     }
     base_filters = [["id", Visible, jobs.visible_to]]
     list_title, show_title = "Jobs", "Job"
@@ -97,8 +97,19 @@ class JobAdmin(RowView):
         workers = [
             (worker, jobs_workers.is_alive(worker), jobs_workers.busy(worker)) for worker in jobs_workers.all_known()
         ]
-        seen |= {"workers": workers, "readable": readable}
-        return self.render_template("admin/jobs.html", may_run=self.may("can_run"), **seen)
+        seen |= {"workers": workers, "readable": readable, "at_once": jobs_report.AT_ONCE}
+        may = {"may_run": self.may("can_run"), "may_repeat": self.may("can_again")}
+        return self.render_template("admin/jobs.html", **may, **seen)
+
+    @expose("/failed/again", methods=["POST"])
+    @has_access
+    @permission_name("again")
+    def again_failed(self) -> ResponseReturnValue:
+        """Run all of a group of failed jobs again."""
+        found = jobs_report.failed_alike(viewer(), request.form.get("name", ""), request.form.get("error", ""))
+        count = again_all(viewer(), found)
+        notice(f"{count:,} failed {'job runs' if count == 1 else 'jobs run'} again.")
+        return redirect(url_for(".overview"))
 
     @expose("/run/<string:name>", methods=["POST"])
     @has_access

@@ -1,5 +1,7 @@
 """The screens of those who look after jobs: all at a glance, and what is done to many."""
 
+import html
+import re
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -24,6 +26,36 @@ def test_overview_shows_queues_workers_schedule_and_failures(login, cast):
         assert text in page
     assert "Run now" not in page
     assert "Run now" in login("ada").get("/admin/jobs/overview").text
+
+
+def test_all_failed_jobs_of_a_kind_are_run_again_with_one_click(login, cast):
+    def fail(owner, error, number, name="todos.export"):
+        args = {"selection": {"ids": [number]}}
+        return create_job(owner, "failed", name, args=args, error=error, finished_at=utcnow()).id
+
+    alike = [fail(owner, f"Line {n} is 100% <bad>_.", n) for n, owner in enumerate((cast.alice, cast.bob, cast.alice))]
+    fail(cast.bob, "Line 3 is 100% <bad>, too.", 3)
+    fail(cast.bob, "Line 4 is 100% <bad>_.", 4, "todos.import")
+    group = {"name": "todos.export", "error": "Line … is …% <bad>_."}
+    overview, address = "/admin/jobs/overview", "/admin/jobs/failed/again"
+    page = login("max").get(overview).text
+    assert "Run 3 again" in page
+    listed = login("max").get(html.unescape(re.search(r'/admin/jobs/list/\?_flt_3_name[^"]*', page)[0])).text
+    assert "<bad>" not in listed
+    assert [f'value="{job_id}"' in listed for job_id in alike] == [True] * 3
+    assert repeated(login("alice").send(address, group)) == [alike[0], alike[2]]
+    page = login("max").get(overview).text
+    assert "Run 3 again" not in page
+    assert 'data-confirm="Run 1 failed job again?"' in page
+    assert repeated(login("max").send(address, group)) == alike
+    assert repeated(login("max").send(address, group)) == alike
+    assert repeated(login("max").send(address)) == alike
+
+
+def repeated(answer):
+    """Return which jobs were run again, after an answer that is well."""
+    assert answer.status_code == 302
+    return sorted(db.session.scalars(select(Job.again_of_id).where(Job.again_of_id.is_not(None))))
 
 
 def test_empty_overview_says_what_to_do(login, cast):
