@@ -2,8 +2,11 @@
 
 import os
 import time
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
+
+from celery.exceptions import SoftTimeLimitExceeded
 
 from app import create_app
 from app.extensions import db
@@ -64,7 +67,17 @@ def add_part(run: Run, count: int, size: int, first: int) -> dict[str, Any]:
     return {"rows": size}
 
 
+@job("tests.long", title="Take long", permission=None, time_limit=1)
+def take_long(run: Run, stubborn: bool) -> dict[str, Any]:
+    """Take longer than it may, and do not listen if it is stubborn."""
+    with suppress(SoftTimeLimitExceeded) if stubborn else nullcontext():
+        time.sleep(WAIT)
+    time.sleep(WAIT)
+    return {}
+
+
 job("tests.turn", title="Do nothing", permission=None, told=False)(lambda run: {})
 schedule.SCHEDULE = {}  # nothing but what a test asks for
 celery = create_app().extensions["celery"]
+celery.tasks["tests.long"].time_limit = 2  # seconds after which its process is killed
 celery.conf.beat_schedule["jobs.sweep"]["schedule"] = 1

@@ -6,6 +6,7 @@ import signal
 from base64 import b64encode
 from datetime import timedelta
 
+import pytest
 from kombu import Connection, Exchange, Queue
 from redis import Redis
 from sqlalchemy import select, update
@@ -73,6 +74,26 @@ def test_job_of_a_killed_child_is_finished_by_the_same_worker(start, slow, ended
     assert (job.status, job.attempt) == ("succeeded", 2)
     assert titles() == ROWS
     assert worker.is_running()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True, scope="session")  # the order is that of Redis
+def test_worker_empties_the_interactive_queue_before_it_looks_into_the_other(start, ended, cast):
+    queues = ("bulk", "bulk", "interactive", "interactive")
+    waiting = [create_job(cast.alice, name="tests.row", args={}, queue=queue) for queue in queues]
+    send(*waiting)
+    start(WORKER_CONCURRENCY="1")
+    begun = sorted((ended(job).started_at, job.queue) for job in waiting)
+    assert [queue for _, queue in begun] == ["interactive", "interactive", "bulk", "bulk"]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True, scope="session")  # it is not asked
+def test_job_that_takes_too_long_is_told_and_then_its_process_killed(start, ended, cast):
+    found = [create_job(None, name="tests.long", args={"stubborn": stubborn}, time_limit=1) for stubborn in (0, 1)]
+    send(*found)
+    worker = start()
+    for job in map(ended, found):
+        assert (job.status, job.error, job.attempt) == ("failed", "It took longer than 1 seconds.", 1)
+    assert worker.output().count("Hard time limit") == 1
 
 
 def test_message_delivered_five_times_at_once_runs_once(start, slow, ended):

@@ -74,6 +74,16 @@ def test_second_click_starts_nothing_twice(login, cast):
     assert first.location == second.location
 
 
+def test_look_shows_the_first_twenty_rows(login, cast):
+    client = login("alice")
+    path = upload(client, "title\n" + "".join(f"Row {number}.\n" for number in range(25))).location
+    ran(last_job())
+    page = client.get(path).text
+    assert "<h2>The first 20 rows</h2>" in page
+    assert [f"Row {number}." in page for number in (0, 19, 20)] == [True, True, False]
+    assert "<strong>25</strong> new" in page
+
+
 def test_columns_that_were_chosen_stay_chosen(login, cast):
     client = login("alice")
     path = upload(client, "Was,Wann\nWater,2030-05-01\n").location

@@ -4,11 +4,12 @@ import html
 import re
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from app.db import utcnow
+from app.db import transaction, utcnow
 from app.extensions import db
 from app.models import Job
+from app.models.jobs import JobWorker
 from app.services import jobs_report, jobs_workers
 from tests.factories import create_job
 from tests.jobs.test_engine import reread
@@ -110,3 +111,7 @@ def test_page_says_that_no_worker_was_seen(login, cast):
     assert "no worker has been seen yet" in client.get(f"/jobs/{job.id}").text
     jobs_workers.seen("one@host", ["interactive"], 2, [])
     assert "no worker" not in client.get(f"/jobs/{job.id}").text
+    for seconds, said in ((119, False), (120, True)):
+        with transaction() as session:
+            session.execute(update(JobWorker).values(seen_at=utcnow() - timedelta(seconds=seconds)))
+        assert ("Waiting: no worker seen for 2 minutes." in client.get(f"/jobs/{job.id}").text) == said

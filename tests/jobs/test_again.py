@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
@@ -121,6 +122,17 @@ def test_job_whose_process_was_killed_for_its_time_fails_with_the_limit(cast, de
     sweep()
     assert (reread(over).status, reread(over).error) == ("failed", "It took longer than 5 seconds.")
     assert reread(early).status == "running"
+
+
+def test_job_that_is_told_that_its_time_is_over_fails_with_the_limit(cast, declare):
+    def late(run, item):
+        if item == 1:
+            raise SoftTimeLimitExceeded
+
+    job = submit_for(None, declare(adding(cast.alice, after=late), time_limit=5), count=3)
+    execute(job.id)
+    assert (reread(job).status, reread(job).error) == ("failed", "It took longer than 5 seconds.")
+    assert titles() == ["Row 0"]
 
 
 def test_worker_says_at_once_which_of_its_processes_died(cast, declare):

@@ -99,7 +99,11 @@ def test_every_line_has_a_title():
     assert set(schedule.TITLES) == set(SCHEDULE)
 
 
-def test_purge_deletes_ended_jobs_with_parts_and_files_and_keeps_the_others(cast):
+@pytest.mark.parametrize(("at_once", "gone_at_once"), [(500, [1, 2, 0]), (1, [1, 1, 1, 0])])
+def test_purge_deletes_ended_jobs_in_chunks_with_parts_and_files_and_keeps_the_others(
+    cast, monkeypatch, at_once, gone_at_once
+):
+    monkeypatch.setattr(jobs_sweep, "PURGE_SIZE", at_once)
     old = utcnow() - timedelta(days=31)
     gone = create_job(cast.alice, "succeeded", finished_at=old)
     part = create_job(cast.alice, "succeeded", finished_at=old, parent_id=gone.id, part=0)
@@ -111,7 +115,8 @@ def test_purge_deletes_ended_jobs_with_parts_and_files_and_keeps_the_others(cast
         create_job(cast.alice, created_at=old),
         create_job(cast.alice, "running", created_at=old),
     ]
-    assert [jobs_sweep.purge(30) for _ in range(3)] == [1, 2, 0]  # parts go first: there may be thousands of one job
+    # parts go first: there may be thousands of one job
+    assert [jobs_sweep.purge(30) for _ in gone_at_once] == gone_at_once
     assert db.session.scalar(select(Attachment.job_id)) is None
     left = set(db.session.scalars(select(Job.id)))
     assert left == {job.id for job in kept}
