@@ -9,7 +9,7 @@ COPY requirements.txt ./
 # every package is a wheel whose checksum is known: nothing is compiled, nothing of another origin gets in
 RUN pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check \
         --require-hashes --only-binary :all: --requirement requirements.txt \
-    && find /venv \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.c' -o -name '*.h' -o -name '*.map' \) -delete \
+    && find /venv \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.c' -o -name '*.h' -o -name '*.map' -o -name '*.po' \) -delete \
     && find /venv/lib -type d \( -name tests -o -name testing \) -prune -exec rm -r {} + \
     # of Babel's 30 MB those languages that Flask-AppBuilder speaks
     && find /venv/lib -path '*/babel/locale-data/*.dat' -regextype posix-extended \
@@ -34,6 +34,9 @@ COPY --from=build /venv /venv
 COPY --from=build /app /app
 COPY --from=build --chown=10001:10001 /empty /app/var
 WORKDIR /app
+# the base image has Python's own library uncompiled, to be compiled in every process on a read-only root: of it what we use
+RUN APP_ENV=development /venv/bin/python -c \
+        "import run, tools.container, gunicorn.arbiter, gunicorn.workers.gthread, celery.apps.worker, celery.apps.beat"
 # neither a secret nor a key has a default: the program says what is missing and ends
 ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \

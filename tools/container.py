@@ -54,7 +54,10 @@ def main(arguments: list[str]) -> None:
 def web(_: list[str]) -> None:
     """Serve pages; tables that are missing or old show in /health/ready."""
     wait_for_database()
-    become("gunicorn", "run:app")
+    from gunicorn.app.wsgiapp import run
+
+    sys.argv = ["gunicorn", "run:app"]  # in this process: another Python would take a quarter of a second to start
+    run()
 
 
 def worker(options: list[str]) -> None:

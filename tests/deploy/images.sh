@@ -21,6 +21,7 @@ make_python() {
         trixie "$root" > "$root.log" 2>&1 || { tail -20 "$root.log" >&2; exit 1; }
     chroot "$root" python3.13 -m venv /usr/local # where the official image has python and pip
     rm -rf "$root"/var/cache/apt/archives/*.deb
+    find "$root"/usr/lib/python3* -name '*.pyc' -delete # nor has the official image any
     tar --create --directory="$root" . | podman import --quiet - "$python" > /dev/null
     rm -rf "$root" "$root.log"
     trap - EXIT
