@@ -21,7 +21,7 @@ done
 unshare --net --mount ip link set lo up || cannot "network namespaces are not allowed."
 
 tests/deploy/images.sh
-for group in "test_image.py test_site.py test_pool.py test_lifecycle.py" test_pods.py test_compose.py; do
+for group in "test_image.py test_alerts.py test_site.py test_pool.py test_lifecycle.py" test_pods.py test_compose.py; do
     files=$(for file in $group; do echo "tests/deploy/$file"; done)
     # shellcheck disable=SC2016,SC2086 # the inner shell expands $@; a group is several arguments
     unshare --net --mount sh -c 'ip link set lo up && mount --bind tests/deploy/hosts /etc/hosts && exec "$@"' - \
