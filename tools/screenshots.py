@@ -3,7 +3,6 @@
 import io
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,12 +19,11 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from config import ROOT, Config
+from tools.browser import NoBrowser, launch
 from tools.local import end, is_healthy, spawn, url
 from tools.valkey import Server
 
 TARGET = ROOT / "docs" / "screenshots"
-BROWSERS = ("chromium", "google-chrome", "chromium-browser", "google-chrome-stable")
-ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 SCREENS: dict[str, dict[str, Any]] = {
     # what is added to the picture's name -> Playwright's options of the screen
     "": {"viewport": {"width": 1280, "height": 800}},
@@ -79,18 +77,12 @@ def main() -> int:
         running(Path(folder)) as site,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=ARGUMENTS)
+        browser = launch(playwright)
         try:
             take_all(browser, site)
         finally:
             browser.close()
     return 0
-
-
-def find_browser() -> str:
-    """Return the path of an installed browser."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    return found or sys.exit(f"There is no browser: install one of {', '.join(BROWSERS)}.")
 
 
 @contextmanager
@@ -209,4 +201,7 @@ def take(context: BrowserContext, path: str, name: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except NoBrowser as error:
+        sys.exit(str(error))

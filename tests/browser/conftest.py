@@ -1,7 +1,6 @@
 """A real browser on real servers, and a watch over all that happens in it."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,16 +13,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.browser.helpers import camera_photo
 from tests.browser.sites import DATABASE_OF, Site, serve
 from tests.browser.watch import Watch
+from tools.browser import NoBrowser, launch
 
 WAIT = 10_000  # milliseconds
-ARGUMENTS = [
-    "--no-sandbox",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-gpu",
-]
 expect.set_options(timeout=WAIT)
 
 
@@ -50,12 +42,11 @@ def site(request: pytest.FixtureRequest, browser: Browser, sites: Callable[[str]
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium without a window."""
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if not path:
-        missing = "There is no browser: install chromium or google-chrome."
-        pytest.fail(missing) if os.environ.get("REQUIRE_BROWSER") else pytest.skip(missing)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        try:
+            browser = launch(playwright)
+        except NoBrowser as error:
+            pytest.fail(str(error)) if os.environ.get("REQUIRE_BROWSER") else pytest.skip(str(error))
         yield browser
         browser.close()
 
