@@ -3,16 +3,15 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
 import click
-from click._termui_impl import ProgressBar
 from flask.cli import with_appcontext
 
-from app.cli.output import dry_run_option, json_option, show_json
+from app.cli.output import dry_run_option, json_option, progress, show_json
 from app.db import utcnow
 from app.errors import Conflict, Invalid
 from app.extensions import db
@@ -140,11 +139,6 @@ def reading(path: Path) -> Iterator[IO[bytes]]:
         raise Invalid(f"{path} cannot be read: {error.strerror}.") from error
     with stream:
         yield stream
-
-
-def progress(label: str, length: int) -> AbstractContextManager[ProgressBar[int]]:
-    """Return a bar on standard error, for whoever is looking."""
-    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())
 
 
 @contextmanager

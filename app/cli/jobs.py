@@ -5,7 +5,7 @@ from typing import Any
 import click
 from flask.cli import with_appcontext
 
-from app.cli.output import json_option, show_json, show_table
+from app.cli.output import json_option, show_json, show_table, tell
 from app.services import jobs_lists, jobs_workers
 from app.services.jobs import stop
 from app.tasks import queue, runner, schedule
@@ -22,7 +22,7 @@ def jobs() -> None:
 @jobs.command("list")
 @click.option("--status", type=STATUSES, help="Only those in this state.")
 @click.option("--name", help="Only jobs of this name, such as todos.export.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="At most so many.")
 @json_option
 @with_appcontext
 def list_jobs(status: str | None, name: str | None, limit: int, as_json: bool) -> None:
@@ -41,32 +41,36 @@ def list_jobs(status: str | None, name: str | None, limit: int, as_json: bool) -
 
 @jobs.command("run", epilog="NAME is one of " + ", ".join(sorted(schedule.SCHEDULE)) + ".")
 @click.argument("name", metavar="NAME", type=click.Choice(sorted(schedule.SCHEDULE)))
+@json_option
 @with_appcontext
-def run(name: str) -> None:
+def run(name: str, as_json: bool) -> None:
     """Start a line of the schedule now; ends with 1 if it runs already."""
     row = schedule.start(name)
     if row is None:
         raise click.ClickException(f"{name} runs already.")
-    click.echo(f"Job {row.id}, {name}, was started.")
+    tell(f"Job {row.id}, {name}, was started.", {"id": row.id, "name": name}, as_json)
 
 
 @jobs.command("cancel")
 @click.argument("ids", nargs=-1, required=True, type=int)
+@json_option
 @with_appcontext
-def cancel(ids: tuple[int, ...]) -> None:
+def cancel(ids: tuple[int, ...], as_json: bool) -> None:
     """Stop jobs: waiting ones at once, running ones at their next batch. Works with no worker up."""
-    for job in jobs_lists.chosen(ids):
+    found = jobs_lists.chosen(ids)
+    for job in found:
         stop(job)
-        click.echo(f"Job {job.id} was asked to stop.")
+    tell("\n".join(f"Job {job.id} was asked to stop." for job in found), [{"id": job.id} for job in found], as_json)
 
 
 @jobs.command("retry")
 @click.argument("ids", nargs=-1, required=True, type=int)
+@json_option
 @with_appcontext
-def retry(ids: tuple[int, ...]) -> None:
+def retry(ids: tuple[int, ...], as_json: bool) -> None:
     """Run ended jobs again, as new jobs of the same people."""
-    for job in jobs_lists.chosen(ids):
-        click.echo(f"Job {runner.repeat(job).id} repeats job {job.id}.")
+    told = [{"id": runner.repeat(job).id, "repeats": job.id} for job in jobs_lists.chosen(ids)]
+    tell("\n".join(f"Job {one['id']} repeats job {one['repeats']}." for one in told), told, as_json)
 
 
 @jobs.command("sweep")

@@ -3,7 +3,7 @@
 import click
 from flask.cli import with_appcontext
 
-from app.cli.output import dry_run_option, json_option, show_json
+from app.cli.output import dry_run_option, json_option, show_json, tell
 from app.models.maintenance import RETRY_SECONDS
 from app.services import jobs_counts
 from app.services import maintenance as door
@@ -21,8 +21,9 @@ def maintenance() -> None:
 @click.option("--reason", default="", help="A sentence for the page, such as when it is over; at most 200 characters.")
 @click.option("--retry", default=RETRY_SECONDS, show_default=True, help="Seconds after which browsers ask again.")
 @dry_run_option
+@json_option
 @with_appcontext
-def on(reason: str, retry: int, dry_run: bool) -> None:
+def on(reason: str, retry: int, dry_run: bool, as_json: bool) -> None:
     """Close the site within two seconds. Running jobs finish; no other starts.
 
     \b
@@ -32,21 +33,21 @@ def on(reason: str, retry: int, dry_run: bool) -> None:
         raise click.UsageError("A reason has at most 200 characters, and --retry is from 1 to 86400.")
     if not dry_run:
         door.on(reason, retry)
-    click.echo(f"The site {'would be' if dry_run else 'is'} closed. Open it again with: flask maintenance off")
+    sentence = f"The site {'would be' if dry_run else 'is'} closed. Open it again with: flask maintenance off"
     if running := jobs_counts.running():
-        click.echo(f"Jobs that run and will finish: {running}. See: flask maintenance status")
+        sentence += f"\nJobs that run and will finish: {running}. See: flask maintenance status"
+    tell(sentence, {"changed": not dry_run, "jobs_running": running}, as_json)
 
 
 @maintenance.command("off")
 @dry_run_option
+@json_option
 @with_appcontext
-def off(dry_run: bool) -> None:
+def off(dry_run: bool, as_json: bool) -> None:
     """Open the site again; jobs that waited start within a minute or two."""
     closed = door.sign() is not None if dry_run else door.off()
-    if not closed:
-        click.echo("The site is open already: nothing to do.")
-    else:
-        click.echo(f"The site {'would be' if dry_run else 'is'} open.")
+    done = f"The site {'would be' if dry_run else 'is'} open."
+    tell(done if closed else "The site is open already: nothing to do.", {"changed": closed and not dry_run}, as_json)
 
 
 @maintenance.command("status")

@@ -1,10 +1,13 @@
 """What commands print: tables for people, JSON for programs."""
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import click
+from click._termui_impl import ProgressBar
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
@@ -13,6 +16,19 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be
 def show_json(value: Any) -> None:
     """Print a value as JSON; instants as ISO 8601."""
     click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+
+
+def tell(sentence: str, facts: Any, as_json: bool) -> None:
+    """Print what was done: a sentence for people, or the facts of it for programs."""
+    if as_json:
+        show_json(facts)
+    else:
+        click.echo(sentence)
+
+
+def progress(label: str, length: int) -> AbstractContextManager[ProgressBar[int]]:
+    """Return a bar on standard error, for whoever is looking."""
+    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

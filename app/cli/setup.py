@@ -7,7 +7,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from app.cli.output import dry_run_option, json_option, show_json
+from app.cli.output import dry_run_option, json_option, progress, show_json, tell
 from app.db import held
 from app.errors import AppError
 from app.extensions import db
@@ -47,33 +47,38 @@ def sync(dry_run: bool, as_json: bool) -> None:
 
 
 @click.command("first-admin")
-@click.option("--username", default="admin", show_default=True)
-@click.option("--email", default="admin@example.org", show_default=True)
+@click.option("--username", default="admin", show_default=True, help="Signs in with it.")
+@click.option("--email", default="admin@example.org", show_default=True, help="Gets the mails.")
+@json_option
 @with_appcontext
-def first_admin(username: str, email: str) -> None:
+def first_admin(username: str, email: str, as_json: bool) -> None:
     """Create an admin with a generated password, which is printed once, unless there are users already."""
     if users_access.count():
+        if as_json:
+            show_json({"created": False})
         return
     password = secrets.token_urlsafe(12)
     users_accounts.create(["Admin"], password, username=username, email=email, first_name="First", last_name="Admin")
-    click.echo(f"Admin: {username}\nPassword: {password}")
+    facts = {"created": True, "username": username, "password": password}
+    tell(f"Admin: {username}\nPassword: {password}", facts, as_json)
 
 
 @click.command("demo")
 @click.option("--password", help="Of all the people; generated and printed once if not given.")
 @click.option("--yes", is_flag=True, help="Also in production.")
+@json_option
 @with_appcontext
-def fill_demo(password: str | None, yes: bool) -> None:
+def fill_demo(password: str | None, yes: bool, as_json: bool) -> None:
     """Add invented people, todos and files to look around in."""
     if current_app.config["APP_ENV"] == "production" and not yes:
         raise click.ClickException("This is production. Add --yes to fill it with invented people all the same.")
     chosen = password or secrets.token_urlsafe(12)
     try:
         demo.check()
-        with click.progressbar(length=demo.FILES, label="Drawing files") as bar:
+        with progress("Drawing files", demo.FILES) as bar:
             username = demo.fill(chosen, bar.update)
     except AppError as error:
         raise click.ClickException(error.message) from error
-    click.echo(f"Added 50 people, {demo.TODOS:,} todos and {demo.FILES} files. One of the people: {username}")
-    if password is None:
-        click.echo(f"Password of all of them: {chosen}")
+    sentence = f"Added 50 people, {demo.TODOS:,} todos and {demo.FILES} files. One of the people: {username}"
+    sentence += "" if password else f"\nPassword of all of them: {chosen}"
+    tell(sentence, {"username": username, "password": chosen, "todos": demo.TODOS, "files": demo.FILES}, as_json)

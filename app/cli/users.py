@@ -3,7 +3,7 @@
 import click
 from flask.cli import with_appcontext
 
-from app.cli.output import dry_run_option, json_option, show_json, show_table
+from app.cli.output import dry_run_option, json_option, show_json, show_table, tell
 from app.services import users_access
 
 COLUMNS = ("username", "name", "email", "roles", "active", "last_login")
@@ -36,31 +36,34 @@ def list_users(role: str | None, inactive: bool, as_json: bool) -> None:
 @users.command("deactivate")
 @click.argument("username")
 @dry_run_option
+@json_option
 @with_appcontext
-def deactivate(username: str, dry_run: bool) -> None:
+def deactivate(username: str, dry_run: bool, as_json: bool) -> None:
     """Let somebody no longer sign in, and end their sessions; everything of theirs stays.
 
     The last active admin is refused. `flask users activate` takes it back.
     """
-    set_active(username, False, dry_run)
+    set_active(username, False, dry_run, as_json)
 
 
 @users.command("activate")
 @click.argument("username")
 @dry_run_option
+@json_option
 @with_appcontext
-def activate(username: str, dry_run: bool) -> None:
+def activate(username: str, dry_run: bool, as_json: bool) -> None:
     """Let somebody who was deactivated sign in again."""
-    set_active(username, True, dry_run)
+    set_active(username, True, dry_run, as_json)
 
 
-def set_active(username: str, active: bool, dry_run: bool) -> None:
+def set_active(username: str, active: bool, dry_run: bool, as_json: bool) -> None:
     """Change it and say what changed."""
     changed = users_access.set_active(username, active, dry_run)
     may = "can sign in" if active else "cannot sign in"
     if not changed:
-        click.echo(f"{username} {may} already: nothing to do.")
+        sentence = f"{username} {may} already: nothing to do."
     elif dry_run:
-        click.echo(f"{username} {may} after this; nothing was changed.")
+        sentence = f"{username} {may} after this; nothing was changed."
     else:
-        click.echo(f"{username} {may} now." + ("" if active else " All sessions have ended."))
+        sentence = f"{username} {may} now." + ("" if active else " All sessions have ended.")
+    tell(sentence, {"username": username, "active": active, "changed": changed and not dry_run}, as_json)

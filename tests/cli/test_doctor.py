@@ -1,7 +1,10 @@
 """`flask doctor`: finds what is broken, says what to do, and tells scripts by its exit code."""
 
+import io
 import json
 from datetime import timedelta
+from shutil import _ntuple_diskusage
+from urllib.error import HTTPError
 
 import pytest
 from redis import Redis
@@ -130,6 +133,59 @@ def test_address_outside_of_the_prefix_and_one_that_does_not_answer_fail(make_ap
     assert "does not end with /todo" in run_on(app, "doctor", "--url", "http://127.0.0.1:9/").stdout
     result = run_on(app, "doctor", "--url", "http://127.0.0.1:9/todo/")
     assert (result.exit_code, "no answer" in result.stdout) == (1, True)
+
+
+def clock_is_off(app, monkeypatch):
+    later = utcnow() + timedelta(minutes=1)
+    monkeypatch.setattr("app.db.clock", lambda: later)
+
+
+def disk_is_full(app, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: _ntuple_diskusage(1000 << 20, 990 << 20, 10 << 20))
+
+
+def mail_server_is_away(app, monkeypatch):
+    app.config.update(SMTP_URL="smtp://127.0.0.1:1", MAIL_FROM="todos@example.org", PUBLIC_URL="http://localhost")
+
+
+AWAY = [
+    (clock_is_off, "clock", "60 s apart from that of", "NTP"),
+    (disk_is_full, "disk", "1% of", "enlarge the disk"),
+    (mail_server_is_away, "mail", "does not take mails: ", "Check SMTP_URL"),
+]
+
+
+@pytest.mark.parametrize(("harm", "about", "said", "remedy"), AWAY)
+def test_what_is_wrong_around_the_site_fails_with_a_remedy(make_app, cast, monkeypatch, harm, about, said, remedy):
+    app = make_app()
+    jobs_workers.seen("worker@host", ["jobs"], 2, [])
+    harm(app, monkeypatch)
+    result = run_on(app, "doctor", "--json")
+    found = examined(result)[about]
+    assert (result.exit_code, found["status"], said in found["found"]) == (1, "failed", True), found
+    assert remedy in found["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "about", "remedy"),
+    [
+        ('<a href="/todo/x">', "proxy headers", "Set PROXY_HOPS"),  # as http: no Strict-Transport-Security
+        ('<a href="/x">', "prefix", "Set SCRIPT_NAME"),
+        (HTTPError("", 400, "", {}, None), "url", "TRUSTED_HOSTS"),
+    ],
+)
+def test_proxy_that_hands_on_too_little_is_found(make_app, cast, monkeypatch, answer, about, remedy):
+    def ask(*_, **__):
+        if isinstance(answer, HTTPError):
+            raise answer
+        page = io.BytesIO(answer.encode())
+        page.headers = {}
+        return page
+
+    monkeypatch.setattr("app.services.doctor_web.urlopen", ask)
+    result = run_on(make_app(SCRIPT_NAME="/todo"), "doctor", "--url", "https://localhost/todo/", "--json")
+    found = examined(result)[about]
+    assert (result.exit_code, found["status"], remedy in found["remedy"]) == (1, "failed", True), found
 
 
 def test_database_that_cannot_store_every_letter_is_refused_and_told(new_database):
