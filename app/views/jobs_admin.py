@@ -65,6 +65,11 @@ class JobAdmin(RowView):
         """Return what the job does, and its number."""
         return f"{title(item)} #{item.id}"
 
+    def actions_on(self, item: Job) -> list[Any]:
+        """Offer to cancel what goes on, and to run again what has ended."""
+        useful = "again_chosen" if item.is_final else "cancel_chosen"
+        return [one for one in self.ordered_actions() if one.name == useful]
+
     @action("cancel_chosen", "Cancel", "Stop these jobs?", icon="fa-ban")
     def cancel_chosen(self, items: list[Job]) -> ResponseReturnValue:
         """Ask the chosen jobs to stop."""

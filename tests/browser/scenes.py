@@ -59,6 +59,7 @@ ADMIN_PAGES = (
     "admin/permissions/list/",
     "admin/jobs/list/",
     "admin/jobs/show/{job}",
+    "admin/jobs/overview",
     "admin/nowhere",
     "swagger/v1",
 )

@@ -53,6 +53,12 @@ def test_all_failed_jobs_of_a_kind_are_run_again_with_one_click(login, cast):
     assert repeated(login("max").send(address)) == alike
 
 
+def test_page_of_a_job_offers_what_makes_sense(login, cast):
+    for status, offered in (("running", ["Cancel"]), ("failed", ["Run again"])):
+        page = login("max").get(f"/admin/jobs/show/{create_job(cast.alice, status).id}").text
+        assert [text for text in ("Cancel", "Run again") if f">{text}</button>" in page] == offered
+
+
 def repeated(answer):
     """Return which jobs were run again, after an answer that is well."""
     assert answer.status_code == 302
