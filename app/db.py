@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -24,6 +25,7 @@ UTF8_REMEDY = (
 
 # a server that is gone without a word, as in a failover, is noticed in half a minute instead of a quarter of an hour
 LOST_AFTER = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+PING_SECONDS = 5  # within which a connection has to answer, and a new one to be there
 
 
 def clock() -> datetime:
@@ -150,7 +152,7 @@ def engine_options(uri: str) -> dict[str, Any]:
         "hide_parameters": True,
         "pool_pre_ping": True,
         "pool_recycle": 1800,
-        "connect_args": {"connect_timeout": 5, "client_encoding": "utf8"} | LOST_AFTER,
+        "connect_args": {"connect_timeout": PING_SECONDS, "client_encoding": "utf8"} | LOST_AFTER,
     }
 
 
@@ -176,6 +178,8 @@ def init_app(app: Flask) -> None:
     with app.app_context():
         event.listen(db.engine, "connect", _set_sqlite_pragmas)
         event.listen(db.engine, "connect", _prepare_nothing_in_a_pool)
+        if db.engine.dialect.name == "postgresql":
+            _ping_in_time(db.engine.dialect)
 
 
 def _set_sqlite_pragmas(connection: Any, _record: Any) -> None:
@@ -184,6 +188,23 @@ def _set_sqlite_pragmas(connection: Any, _record: Any) -> None:
         for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=NORMAL"):
             connection.execute(f"PRAGMA {pragma}")
         connection.create_function("fold", 1, lambda text: text and text.lower(), deterministic=True)
+
+
+def _ping_in_time(dialect: Any) -> None:
+    """Give up a pooled connection that does not answer: a database that hangs would keep all threads of web."""
+    ping = dialect.do_ping
+
+    def bounded(connection: Any) -> bool:
+        connection.wait = partial(connection.wait, timeout=PING_SECONDS)
+        try:
+            return bool(ping(connection))
+        except psycopg.Error:
+            connection.close()  # by which the pool knows that it needs another one
+            raise
+        finally:
+            del connection.wait
+
+    dialect.do_ping = bounded
 
 
 def is_pooled(connection: psycopg.Connection[Any]) -> bool:
