@@ -3,8 +3,10 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from app.db import transaction
+from app.services import notifications
 from tests.browser.helpers import drop, log_out, png, sign_in, todo
-from tests.browser.sites import ONE_SITE, Site
+from tests.browser.sites import ONE_SITE, Site, find
 from tests.browser.watch import Watch
 
 
@@ -43,6 +45,18 @@ def test_back_button_shows_nothing_private_after_logging_out(page: Page, site: S
         page.go_back()
         expect(page.get_by_role("heading", name="Log in")).to_be_visible()
         assert "Buy the secret present" not in page.content()
+
+
+@ONE_SITE
+def test_bell_rings_without_reloading(page: Page, site: Site):
+    owner, helper = site.add_person(), site.add_person()
+    page.clock.install()
+    sign_in(page, owner)
+    expect(page.get_by_role("link", name="Notifications", exact=True)).to_be_visible()
+    with site.app.app_context(), transaction():
+        notifications.tell([find(owner).id], "assigned", by=find(helper), todo_id=site.add_todo(helper, "New"))
+    page.clock.fast_forward(21_000)
+    expect(page.get_by_role("link", name="Notifications, 1 unread")).to_have_text("1")
 
 
 @ONE_SITE

@@ -1,17 +1,23 @@
 """The schedule: one job for each turn, whoever looks at the clock, and none for turns that were missed."""
 
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
-from app.db import utcnow
+from app import create_app
+from app.db import transaction, utcnow
+from app.errors import Unavailable
 from app.extensions import db
-from app.models import Attachment, Job, JobSlot
+from app.models import Attachment, AttachmentChunk, Job, JobSlot
+from app.models.users import EndedSession
 from app.services import attachments, health, jobs_slots, jobs_sweep, todos_lists
 from app.tasks import schedule
 from app.tasks.runner import execute
 from app.tasks.schedule import SCHEDULE, start, tick
+from tests.conftest import db_dispose, settings
 from tests.factories import create_attachment, create_job, create_todo
 from tests.jobs.test_engine import reread
 
@@ -85,7 +91,7 @@ def test_clock_that_jumps_and_comes_back_starts_no_turn_twice(cast, queue, clock
     assert names().count("system.check_database") == 1
 
 
-def test_line_started_by_hand_is_a_job_like_any_and_not_started_twice(cast, queue):
+def test_line_started_by_hand_is_a_job_like_any_and_not_started_twice(cast, queue, login):
     job = start("todos.count_open")
     assert start("todos.count_open") is None
     create_todo(cast.alice)
@@ -93,6 +99,7 @@ def test_line_started_by_hand_is_a_job_like_any_and_not_started_twice(cast, queu
     execute(job.id)
     assert (reread(job).status, reread(job).result) == ("succeeded", {"value": 1})
     assert jobs_slots.last_jobs()["todos.count_open"].id == job.id
+    assert "<small>result: 1</small>" in login("ada").get("/admin/jobs/overview").text
 
 
 def test_every_line_has_a_title():
@@ -125,8 +132,54 @@ def test_purge_deletes_ended_jobs_in_chunks_with_parts_and_files_and_keeps_the_o
     assert db.session.scalar(select(func.count()).select_from(Attachment)) == 0
 
 
+def test_uploads_that_were_never_saved_go_after_a_day(cast, clock):
+    create_attachment(uploaded_by_id=cast.alice.id, name="old.png")
+    clock(hours=23)
+    create_attachment(uploaded_by_id=cast.alice.id, name="new.png")
+    create_attachment(create_todo(cast.alice), name="saved.png")
+    clock(hours=2)
+    assert SCHEDULE["attachments.sweep_unsaved"][1]() == 1
+    assert set(db.session.scalars(select(Attachment.name))) == {"new.png", "saved.png"}
+    assert db.session.scalar(select(func.count()).select_from(AttachmentChunk)) == 2
+
+
+def test_ended_sessions_are_forgotten_when_their_cookies_have_expired(cast, clock):
+    forget = SCHEDULE["users.sweep_sessions"][1]
+    for name in ("old", "new"):
+        with transaction() as session:
+            session.add(EndedSession(session_id=name, ended_at=utcnow()))
+        clock(days=89)
+    assert forget() == 1
+    assert list(db.session.scalars(select(EndedSession.session_id))) == ["new"]
+
+
 def test_database_finds_no_damage_in_itself(cast):
     assert health.check_database() == "ok"
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True, scope="session")
+def test_broken_index_of_postgresql_is_damage(app):
+    broken = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_jobs_by_end'::regclass"
+    db.session.execute(text(broken))
+    with pytest.raises(Unavailable, match="The database is damaged: the index ix_jobs_by_end is not valid"):
+        health.check_database()
+    db.session.rollback()
+
+
+def test_broken_index_of_sqlite_is_damage(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "broken.db")) as file:
+        file.executescript("""
+            CREATE TABLE words (one, other); CREATE INDEX by_one ON words (one); INSERT INTO words VALUES (1, 2);
+            PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = 'CREATE INDEX by_one ON words (other)'
+            WHERE name = 'by_one';
+        """)
+    app = create_app(settings(f"sqlite:///{tmp_path}/broken.db"))
+    with (
+        app.app_context(),
+        pytest.raises(Unavailable, match="is damaged: row 1 missing from index by_one"),
+    ):
+        health.check_database()
+    db_dispose(app)
 
 
 def test_open_todos_are_counted_without_deleted_ones(cast):
