@@ -1,9 +1,11 @@
 """gunicorn's settings, found by gunicorn in the folder it is started in."""
 
+import fcntl
 import os
 import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,32 @@ except ConfigError as error:
 
 # where the processes keep their counts, so that whichever answers /metrics can add them up; set before the
 # application is loaded, since the client looks for it then
-_memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
-_counts = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(prefix="todos-metrics-", dir=_memory)
+_memory = "/dev/shm" if Path("/dev/shm").is_dir() else tempfile.gettempdir()  # noqa: S108
+
+
+def counts() -> str:
+    """Return a new folder, held as long as one of our processes lives; remove those of servers that were killed."""
+    for folder in Path(_memory).glob("todos-counts-*"):
+        with suppress(OSError):  # held, or somebody else's
+            lock = hold(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
+    hold(found := tempfile.mkdtemp(prefix="todos-counts-", dir=_memory))
+    return found
+
+
+def hold(folder: str | Path) -> int:
+    """Lock a folder until this process and all that it forks have ended, or what is returned is closed."""
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise
+    return lock
+
+
+_counts = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or counts()
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = _counts
 
 from prometheus_client.multiprocess import mark_process_dead  # noqa: E402

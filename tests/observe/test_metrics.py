@@ -1,9 +1,13 @@
 """Metrics: what is told, to whom, and that dashboard and alerts ask for nothing else."""
 
+import fcntl
 import io
 import json
+import os
 import re
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
 
 import pytest
 import yaml
@@ -202,3 +206,23 @@ def test_processes_of_gunicorn_are_added_up(new_database, valkey, tmp_path):
         assert "gunicorn has stopped" in site.process.output()
     finally:
         site.process.kill()
+
+
+def test_counts_of_a_server_that_was_killed_go_when_another_starts(new_database, valkey, tmp_path):
+    memory = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path(gettempdir())
+    environ = environment(new_database("sqlite"), valkey.url, WEB_CONCURRENCY="1")
+    servers = [Site(SERVERS["gunicorn run:app"], environ, tmp_path / "killed")]
+    with TemporaryDirectory(prefix="todos-counts-", dir=memory) as held:
+        lock = os.open(held, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as a running server does
+        try:
+            servers[0].wait().process.kill()
+            [left] = memory.glob(f"todos-counts-*/counter_{servers[0].process.popen.pid}.db")
+            servers.append(Site(SERVERS["gunicorn run:app"], environ, tmp_path / "other"))
+            servers[1].wait()
+            assert not left.parent.exists()
+            assert Path(held).exists()
+        finally:
+            os.close(lock)
+            servers[-1].process.terminate()
+            servers[-1].process.kill()
