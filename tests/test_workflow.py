@@ -49,3 +49,9 @@ def test_image_is_for_both_platforms_says_what_it_is_and_is_pushed_for_a_tag_alo
 def test_it_may_read_and_no_more_but_where_it_pushes():
     assert yaml.safe_load(SOURCE)["permissions"] == {"contents": "read"}
     assert [name for name, job in JOBS.items() if "permissions" in job] == ["image"]
+
+
+def test_every_action_is_named_by_its_commit():
+    used = re.findall(r"uses: (.*)", SOURCE)
+    assert used
+    assert [action for action in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v[0-9.]+", action)] == []
