@@ -26,6 +26,7 @@ from app.tasks.queue import send, sweep
 __all__ = ["REGISTRY", "Part", "Run", "Spec", "again", "execute", "job", "send", "submit", "submit_for", "sweep"]
 
 log = logging.getLogger(__name__)
+Wake = Callable[[Job], Any]
 
 
 def submit(viewer: User, spec: Spec, **args: Any) -> Job:
@@ -44,19 +45,22 @@ def submit_for(owner_id: int | None, spec: Spec, **args: Any) -> Job:
     return _add(owner_id, spec, args)
 
 
-def _add(owner_id: int | None, spec: Spec, args: dict[str, Any], **more: Any) -> Job:
+def _add(owner_id: int | None, spec: Spec, args: dict[str, Any], wake: Wake = send, **more: Any) -> Job:
     """Add a job and wake a worker; more are arguments of `jobs.create`."""
     key = spec.key(owner_id, args)
     facts: dict[str, Any] = {"queue": spec.queue_of(args), "max_attempts": spec.attempts, "time_limit": spec.time_limit}
     key = f"{spec.name}:{key}"[:128] if key else None
     row, is_new = jobs.create(spec.name, args, owner_id, key, **facts, **more)
     if is_new:
-        after_commit(lambda: send(row))
+        after_commit(lambda: wake(row))
     return row
 
 
-def again(viewer: User, row: Job) -> Job:
+def again(viewer: User, row: Job, wake: Wake = send) -> Job:
     """Run an ended job again, as a new one of the same owner that names the old.
+
+    Args:
+        wake: what sends the new job's message after the commit.
 
     Raises:
         NotFound: when it is somebody else's and the viewer does not manage jobs.
@@ -65,25 +69,29 @@ def again(viewer: User, row: Job) -> Job:
     """
     jobs.check_again(row, viewer)
     if row.owner_id != viewer.id or row.name not in REGISTRY:
-        return repeat(row)
+        return repeat(row, wake=wake)
     _check(viewer, REGISTRY[row.name])
-    return repeat(row, current_app.config["MAX_ACTIVE_JOBS"])
+    return repeat(row, current_app.config["MAX_ACTIVE_JOBS"], wake)
 
 
 def again_all(viewer: User, rows: Sequence[Job]) -> int:
-    """Run those of the jobs again that have ended, and return how many; raises as `again`."""
+    """Run those of the jobs again that have ended, all or none, and return how many; raises as `again`."""
     ended = [row for row in rows if row.is_final]
-    for row in ended:
-        again(viewer, row)
+    made: list[Job] = []
+    with transaction():
+        for row in ended:
+            again(viewer, row, made.append)
+    send(*made)  # at once: a Redis that hangs is waited for only once
     return len(ended)
 
 
-def repeat(row: Job, limit: int | None = None) -> Job:
+def repeat(row: Job, limit: int | None = None, wake: Wake = send) -> Job:
     """Run an ended job again, whoever asks.
 
     Args:
         row: which.
         limit: how many jobs its owner may have then; None for any number.
+        wake: as `again`.
 
     Raises:
         Conflict: when it has not ended, or its kind is gone.
@@ -93,7 +101,7 @@ def repeat(row: Job, limit: int | None = None) -> Job:
     spec = REGISTRY.get(row.name)
     if spec is None:
         raise Conflict("This version of the application does not know this kind of job.")
-    return _add(row.owner_id, spec, row.args, limit=limit, again_of_id=row.id)
+    return _add(row.owner_id, spec, row.args, wake, limit=limit, again_of_id=row.id)
 
 
 def _check(viewer: User, spec: Spec) -> None:

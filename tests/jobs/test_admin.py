@@ -53,6 +53,15 @@ def test_all_failed_jobs_of_a_kind_are_run_again_with_one_click(login, cast):
     assert repeated(login("max").send(address)) == alike
 
 
+def test_redis_that_is_away_is_asked_once_for_all_that_is_run_again(login, cast, make_app, caplog):
+    failed = [create_job(cast.bob, "failed", args={"selection": {"ids": [number]}}).id for number in range(3)]
+    client = login("max", on=make_app(REDIS_URL="unix:///nowhere/valkey.sock"))
+    client.send("/admin/jobs/action_post", {"action": "again_chosen", "rowid": failed})
+    again = db.session.scalars(select(Job).where(Job.again_of_id.in_(failed))).all()
+    assert [(job.status, job.sent_at) for job in again] == [("queued", None)] * 3
+    assert caplog.text.count("Redis does not answer") == 1
+
+
 def test_page_of_a_job_offers_what_makes_sense(login, cast):
     for status, offered in (("running", ["Cancel"]), ("failed", ["Run again"])):
         page = login("max").get(f"/admin/jobs/show/{create_job(cast.alice, status).id}").text
