@@ -1,7 +1,7 @@
 """Narrow windows, large type and long words: no page scrolls sideways."""
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.helpers import sign_in
 from tests.browser.scenes import ANONYMOUS_PAGES, build
@@ -18,6 +18,11 @@ WIDER = """() => {
   const texts = [...found].filter(outside).slice(0, 3).map((element) => element.outerHTML.slice(0, 100));
   return doesScroll ? [...texts, document.documentElement.scrollWidth] : texts;
 }"""
+# on paper: what is still there to be pressed, and the links that Bootstrap prints with their addresses
+PRESSED = """() => [...document.querySelectorAll(".topbar, .admin-nav, .btn, .button, summary, input[type=file]")]
+  .filter((element) => element.checkVisibility()).map((element) => element.outerHTML.slice(0, 100))"""
+ADDRESSES = """() => [...document.querySelectorAll("main a[href]")]
+  .filter((link) => !["none", "normal"].includes(getComputedStyle(link, "::after").content)).map((link) => link.href)"""
 pytestmark = ONE_SITE
 
 
@@ -49,3 +54,15 @@ def too_wide(page: Page, path: str) -> list[str]:
         if wide := page.evaluate(WIDER):
             found.append(f"{path} at {width}: {wide}")
     return found
+
+
+def test_paper_shows_the_rows_and_nothing_to_press(page: Page, site: Site):
+    owner = site.add_person("Admin")
+    number = site.add_todo(owner, "Water the plants")
+    sign_in(page, owner)
+    page.emulate_media(media="print")
+    for path in ("todos", f"todos/{number}", "admin/todos/list/"):
+        page.goto(path)
+        expect(page.locator("main").get_by_text("Water the plants").first).to_be_visible()
+        assert page.evaluate(PRESSED) == []
+        assert page.evaluate(ADDRESSES) == []
