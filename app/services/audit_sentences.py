@@ -67,10 +67,10 @@ ACTIONS = {
 
 
 def who(entry: AuditEntry, names: Names) -> str:
-    """Return who did it: a person, a program, or nobody known."""
+    """Return who did it: a person, a program, the system in a job of its own, or nobody known."""
     if entry.actor_id is not None:
         return names.get(("person", entry.actor_id), GONE["person"])
-    return entry.program or "Somebody"
+    return entry.program or ("The system" if entry.job_id else "Somebody")
 
 
 def about(entry: AuditEntry, names: Names) -> str:
