@@ -128,9 +128,23 @@ MESSAGES = {
     406: "Answers are JSON: accept application/json.",
     413: "The upload is larger than this site accepts.",
     415: "Send application/json.",
-    429: "Too many attempts. Wait a minute, then try again.",
+    429: "Wait a minute, then try again.",
     500: "Something went wrong on our side.",
     503: "The site is not available at the moment.",
+}
+
+
+TITLES = {
+    400: "Something is wrong with this request",
+    401: "Not signed in",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Not possible",
+    409: "Somebody was faster",
+    413: "Too large",
+    429: "Too many attempts",
+    500: "Our mistake",
+    503: "Not available",
 }
 
 
@@ -163,7 +177,8 @@ def show(error: Exception) -> ResponseReturnValue:
         g._login_user = current_app.login_manager.anonymous_user()  # type: ignore[attr-defined]
     headers = _kept_headers(error)
     skin = "admin" if request.path.startswith("/admin") and status < 500 else "site"
-    return render_template(f"{skin}/error.html", status=status, message=message), status, headers
+    title = TITLES.get(status, "Error")
+    return render_template(f"{skin}/error.html", status=status, title=title, message=message), status, headers
 
 
 def problem(status: int, message: str, **members: Any) -> Response:

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from app.errors import MESSAGES
+from app.errors import MESSAGES, TITLES
 from app.extensions import db
 from app.logs import _About
 from app.models import Todo
@@ -27,6 +27,8 @@ def check_page(answer, status, skin=SITE):
     assert answer.status_code == status
     assert answer.content_type == "text/html; charset=utf-8"
     assert f'class="error-status">{status}<' in answer.text
+    assert f"<h1>{TITLES[status]}</h1>" in answer.text
+    assert f"<title>{TITLES[status]} · Todos</title>" in answer.text
     assert skin in answer.text
     assert ({SITE, ADMIN} - {skin}).pop() not in answer.text
     assert "Go to my todos" in answer.text
