@@ -11,6 +11,7 @@ from app.services.imports_values import Row
 SHOWN = 20  # rows
 EXCERPT = 200  # characters of the notes
 REASONS = 5  # sentences
+SHORT = 50  # characters of a value that cannot be read
 
 
 class Preview:
@@ -30,7 +31,9 @@ class Preview:
             if len(self.first) < SHOWN:
                 self.first.append(_shown(row))
             for one in row.problems[: REASONS - len(self.reasons)]:
-                self.reasons.append({"row": one.row, "column": one.column, "reason": one.reason})
+                self.reasons.append(
+                    {"row": one.row, "column": one.column, "value": one.value[:SHORT], "reason": one.reason}
+                )
 
     def result(self) -> dict[str, Any]:
         """Return all of it as JSON."""

@@ -71,7 +71,11 @@ def preview(text: str) -> dict[str, Any]:
     row |= {"owner": text[:60], "assignees": text[:60], "tags": [text[:40]], "outcome": "there", "problems": []}
     wrong = row | {"number": 3, "complete": False, "outcome": "error", "problems": [text]}
     facts = {"format": "CSV, UTF-8", "rows": 3, "columns": [text], "mapping": {"title": text}, "new": 1, "there": 1}
-    return facts | {"error": 1, "first": [row, wrong], "reasons": [{"row": 3, "column": text, "reason": text}]}
+    return facts | {
+        "error": 1,
+        "first": [row, wrong],
+        "reasons": [{"row": 3, "column": text, "value": text[:50], "reason": text}],
+    }
 
 
 def build(site: Site, text: str, name: str, file_name: str) -> dict[str, list[str]]:

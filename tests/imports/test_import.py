@@ -147,7 +147,7 @@ def test_errors_come_as_a_file_that_no_spreadsheet_executes(look, viewer, cast):
 
 def test_row_that_comes_twice_in_one_file_is_wrong(take, viewer, cast):
     done = take(viewer("alice"), "title\nA\nB\nA\n")
-    assert done.seen["reasons"] == [{"row": 4, "column": "", "reason": "This is the same as row 2."}]
+    assert done.seen["reasons"] == [{"row": 4, "column": "", "value": "", "reason": "This is the same as row 2."}]
     assert len(all_todos()) == 2
 
 

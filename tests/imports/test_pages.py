@@ -34,7 +34,7 @@ def test_member_imports_a_file_page_by_page(login, cast):
     ran(looked)
     page = client.get(answer.location).text
     assert "CSV, UTF-16" in page
-    assert "Row 3, due_on: This is no date: write it as 2030-12-31." in page
+    assert "Row 3, due_on “tomorrow”: This is no date: write it as 2030-12-31." in page
     assert "Grüße" in page
     started = client.send(f"{answer.location}/run", {"errors": "skip", "there": "skip"})
     job = ran(last_job())
