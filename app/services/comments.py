@@ -161,6 +161,13 @@ def mention_keys(text: str) -> list[str]:
     return list(dict.fromkeys((text.lower(), text.lower().rstrip(".-+@"))))
 
 
+def unheard(comment: Comment) -> list[str]:
+    """Return the names that a text mentions in vain, since nobody of that name sees the todo."""
+    heard = {user.username.lower() for user in comment.mentions}
+    names = dict.fromkeys(MENTION.findall(comment.body))
+    return [name.rstrip(".-+@") for name in names if heard.isdisjoint(mention_keys(name))]
+
+
 def _mention(viewer: User, comment: Comment) -> None:
     """Find out who is mentioned, as far as they may see the todo, and tell those who were not told before."""
     db.session.flush()

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from flask import redirect, request, url_for
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import permission_name
@@ -39,6 +39,12 @@ def instant(text: str) -> datetime | None:
         raise Invalid("This page link is damaged. Start from the todo.") from error
 
 
+def tell_unheard(comment: Comment) -> None:
+    """Say which mentions reach nobody."""
+    if names := comments.unheard(comment):
+        flash(f"Nobody sees this todo by the name of {', '.join(f'@{name}' for name in names)}.", "warning")
+
+
 def timeline(todo: Todo) -> dict[str, Any]:
     """Return what the page of a todo shows below it: what was said and done."""
     items, earlier, names = history.page(todo, instant(request.args.get("before", "")))
@@ -68,6 +74,7 @@ class CommentPages(Page):
             comment = comments.add(viewer(), todo, form.body.data or "")
         except AppError as error:
             return self.refused(error, form, todo)
+        tell_unheard(comment)
         return self.to(comment)
 
     @expose("/comments/<id:comment_id>", methods=["GET", "POST"])
@@ -85,6 +92,7 @@ class CommentPages(Page):
             form.version.data = comment.version
             return self.refused(error, form, comment.todo, comment)
         notice("Saved the comment.")
+        tell_unheard(comment)
         return self.to(comment)
 
     @expose("/comments/<id:comment_id>/delete", methods=["POST"])

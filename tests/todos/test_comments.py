@@ -156,6 +156,15 @@ def test_mentions_are_those_who_may_see_the_todo(login, cast, todo):
     assert 'href="https://x.example/@max" rel="nofollow noopener"' in page
 
 
+def test_mention_that_reaches_nobody_is_said_to_the_writer(login, cast, todo):
+    client, warning = login("alice"), "Nobody sees this todo by the name of"
+    say(client, todo, "@bob, mail@home.example")
+    comment = db.session.scalar(select(Comment))
+    assert warning not in client.get(f"/todos/{todo.id}").text
+    client.send(f"/comments/{comment.id}", {"body": "@bob and @charlie, @nobody.", "version": 1})
+    assert f"{warning} @charlie, @nobody." in client.get(f"/todos/{todo.id}").text
+
+
 def test_mentioned_people_are_told_once_and_never_by_themselves(login, cast, todo):
     client = login("alice")
     say(client, todo, "@bob and @alice")
