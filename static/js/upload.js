@@ -12,6 +12,7 @@ function readable(bytes) { // as the filter `size` says it
 function preview(root) {
   const input = root.querySelector("input[type=file][multiple]");
   const list = root.querySelector("[data-chosen]");
+  const limit = Number(root.dataset.limit); // MiB
   list.replaceChildren(...[...input.files].map((file) => {
     const item = document.createElement("li");
     item.className = "upload-file";
@@ -20,6 +21,7 @@ function preview(root) {
       picture.alt = "";
       picture.src = URL.createObjectURL(file);
       picture.addEventListener("load", () => URL.revokeObjectURL(picture.src), { once: true });
+      picture.addEventListener("error", () => picture.remove(), { once: true }); // no picture, whatever its name says
       item.append(picture);
     }
     const name = document.createElement("span");
@@ -27,6 +29,13 @@ function preview(root) {
     const size = document.createElement("small");
     size.textContent = ` ${readable(file.size)}`;
     name.append(file.name, size);
+    if (file.size > limit * 2 ** 20) {
+      const problem = document.createElement("p");
+      problem.className = "problem";
+      problem.setAttribute("role", "alert");
+      problem.textContent = `Larger than ${limit} MB: it would be refused.`;
+      name.append(problem);
+    }
     const remove = document.createElement("button");
     remove.type = "button";
     remove.className = "quiet";

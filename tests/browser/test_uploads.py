@@ -69,6 +69,16 @@ def test_dropped_file_can_be_taken_back(page: Page, site: Site):
     assert [files.nth(n).get_attribute("title").split(",")[0] for n in range(2)] == ["one.png", "three.png"]
 
 
+def test_file_that_would_be_refused_is_told_before_it_is_sent(page: Page, site: Site, tmp_path: Path):
+    (tmp_path / "film.txt").write_bytes(bytes((25 << 20) + 1))
+    sign_in(page, site.add_person())
+    fill_with(page, "Show the film", tmp_path / "film.txt")
+    expect(page.get_by_role("alert")).to_have_text("Larger than 25 MB: it would be refused.")
+    drop(page.get_by_label("Title of the new todo"), ("page.png", "image/png", b"<html>"))
+    expect(page.locator("[data-chosen] li")).to_have_count(2)
+    expect(page.locator("[data-chosen] img")).to_have_count(0)
+
+
 def test_file_is_replaced(page: Page, site: Site):
     owner = site.add_person()
     number = site.add_todo(owner, "Renew the picture")
