@@ -103,4 +103,5 @@ def bearer(token: str) -> dict[str, str]:
 def _added(row: Any) -> Any:
     with transaction() as session:
         session.add(row)
+        session.flush()  # its number is known within a transaction of the caller, too
     return row
