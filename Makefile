@@ -16,15 +16,18 @@ help: ## List these commands.
 run: .venv/run.stamp ## Run everything on this machine; HOST=, PORT= and SCRIPT_NAME= say where.
 	@$(PY) -m tools.local
 
-# those that start processes of their own go last: they wait for workers and pages, or measure memory
+# those that start processes of their own go last, three at a time, since they wait for workers and pages
 LAST := tests/faults tests/browser tests/attachments/test_memory.py
+
+# the tests start Python some hundred times: nothing is compiled twice, whatever the environment says
+test test-deploy: export PYTHONDONTWRITEBYTECODE :=
 
 test: .venv/dev.stamp ## Run the tests; ARGS="tests/todos -k archive" picks some.
 ifdef ARGS
 	$(PY) -m pytest $(ARGS)
 else
 	$(PY) -m pytest --numprocesses=auto $(addprefix --ignore=,$(LAST))
-	$(PY) -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(LAST)
+	$(PY) -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder $(LAST)
 endif
 
 test-deploy: .venv/dev.stamp ## Build the image and run it as in production: on Debian, as root, with podman.
