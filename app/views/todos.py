@@ -57,6 +57,15 @@ def address_of(wish: Filter) -> str:
     return urlencode({name: value for name, value in state(wish).items() if value}, doseq=True)
 
 
+def ticked(title: str, done: bool, first: bool, overtaken: bool) -> str:
+    """Say that a todo is done or open, whether the viewer was the first, and whether another change went before."""
+    what = "completed" if done else "reopened"
+    if not first:
+        return f"“{title}” was {what} already."
+    warning = " Somebody changed it meanwhile: look at it again." if overtaken else ""
+    return f"{what.capitalize()} “{title}”.{warning}"
+
+
 class TodoPages(Page):
     """My todos, and all that I may see."""
 
@@ -164,11 +173,7 @@ class TodoPages(Page):
         changed = todos.set_complete(viewer(), [todo_id], done)
         if not changed.ids and todo.complete != done:
             raise NotFound("You can see this todo but not change it.")
-        message = f"{'Completed' if done else 'Reopened'} “{todo.title}”."
-        if not changed.ids:
-            message = f"“{todo.title}” was {'completed' if done else 'reopened'} already."
-        elif seen not in (None, str(version)):
-            message += " Somebody changed it meanwhile: look at it again."
+        message = ticked(todo.title, done, first=bool(changed.ids), overtaken=seen not in (None, str(version)))
         facts = {"complete": done, "version": version + len(changed.ids), "title": todo.title}
         return self.done(message, changed.step_id, **facts)
 
