@@ -79,7 +79,7 @@ def test_search_is_literal(login, cast):
 
 def test_empty_lists_explain_themselves(login):
     client = login("alice")
-    assert "Nothing is open" in client.get("/todos").text
+    assert "Nothing open" in client.get("/todos").text
     assert "Nothing done yet" in client.get("/todos?show=done").text
     assert "has all of “zebra”" in client.get("/todos?q=zebra").text
 
