@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from billiard import pool
 from celery import Celery
 from celery.exceptions import CPendingDeprecationWarning, WorkerLostError
 from celery.signals import (
@@ -37,6 +38,9 @@ Schedule = Mapping[str, tuple[int, Callable[[], Any]]]  # name -> every so many 
 SWEEP_SECONDS = 300
 GRACE_SECONDS = 20  # between the exception in the job and the kill
 EXPIRE_TURNS = 4  # after which a message of the schedule that nobody took is dropped
+# that a child waits, before it ends, for its parent to take note of its last job: billiard's 30 seconds pass in full if
+# the job was handed out just when the worker was told to end, since the parent listens no more
+HEARD_TENTHS = 20
 VISIBILITY_SECONDS = 2 * 3600  # longer than any job, or Redis delivers a running one again
 
 
@@ -68,6 +72,7 @@ class JobRequest(Request):
 def init_app(app: Flask, schedule: Schedule) -> None:
     """Give the application its Celery instance, with a task for each declared job and each line of the schedule."""
     redis.Transport.Channel = Channel  # kombu finds the transport by the URL, there is no other place to say it
+    pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = HEARD_TENTHS
     celery = Celery(app.import_name, set_as_current=False)
     celery.conf.update(_settings(app, schedule))
     celery.flask = app

@@ -3,6 +3,7 @@
 import signal
 import time
 
+import psutil
 from sqlalchemy import select
 
 from app.extensions import db
@@ -34,6 +35,20 @@ def test_worker_that_is_told_to_end_hands_its_job_back_after_the_batch(start, sl
     start(hasty(WORKER))
     assert (ended(slow.job).status, ended(slow.job).attempt) == ("succeeded", 2)
     assert titles() == ["Row 0", "Row 1", "Row 2", "Row 3"]
+
+
+def test_worker_that_is_told_to_end_while_it_hands_out_a_job_ends_soon(start, ended, cast):
+    worker = start([*hasty(WORKER), "--concurrency", "1"])
+    child = psutil.Process(worker.popen.pid).children()[0]
+    child.suspend()  # takes the job up only after its parent has stopped to listen
+    job = create_job(cast.alice, name="tests.row", args={})
+    send(job)
+    worker.wait_for("] received")
+    worker.popen.send_signal(signal.SIGTERM)
+    wait_until(lambda: psutil.Process(worker.popen.pid).num_threads() > 1, "the worker waits for its child")
+    child.resume()
+    assert worker.popen.wait(10) == 0
+    assert ended(job).status == "succeeded"
 
 
 def test_rolling_restart_of_workers_under_load_costs_no_attempt(start, ended, cast):
