@@ -1,23 +1,17 @@
 """The trash: deleted todos, until somebody restores them or they are purged."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, func, select, true, tuple_
+from sqlalchemy import ColumnElement, and_, func, select, true, tuple_
 from sqlalchemy.orm import joinedload, selectinload
 
-from app.db import transaction, utcnow
 from app.errors import NotFound
 from app.extensions import db
-from app.models.attachments import Attachment
 from app.models.todos import Todo
 from app.models.users import User
-from app.services import attachments
 from app.services.todos_lists import PAGE_SIZE, parsed
 from app.services.todos_rules import deletable_by
 from app.services.todos_search import matching
-
-PURGE_SIZE = 100  # todos in one transaction; more are a job's work when somebody empties their trash
 
 
 def restorable_by(viewer: User) -> ColumnElement[bool]:
@@ -57,11 +51,6 @@ def chosen(viewer: User, ids: list[int]) -> list[Todo]:
     return found
 
 
-def purge(viewer: User, ids: list[int]) -> int:
-    """Delete todos of the trash for ever, with their files, and return how many there were."""
-    return _purge(and_(restorable_by(viewer), Todo.id.in_(ids)))
-
-
 def until(viewer: User, scope: str, at: datetime) -> ColumnElement[bool]:
     """Select what was in the trash at an instant, one's own or all that one may delete; what gets there later stays."""
     return and_(in_trash(viewer, scope, ""), Todo.deleted_at <= at)
@@ -78,43 +67,3 @@ def titles(viewer: User, scope: str, at: datetime, most: int) -> list[str]:
     """Return the titles of some that emptying the trash would delete, those deleted last first."""
     statement = select(Todo.title).where(until(viewer, scope, at)).order_by(Todo.deleted_at.desc(), Todo.id.desc())
     return list(db.session.scalars(statement.limit(most)))
-
-
-def empty(viewer: User, scope: str, at: datetime) -> int:
-    """Delete what was in the trash at an instant for ever, and return how many todos there were."""
-    return _purge(until(viewer, scope, at))
-
-
-def empty_part(viewer: User, scope: str, at: datetime, ids: Sequence[int]) -> int:
-    """Do the same for those from the first to the last of some ids, within the present transaction.
-
-    The bytes of their files are left to `attachments.sweep_lost`.
-    """
-    part, count = and_(until(viewer, scope, at), Todo.id.between(ids[0], ids[-1])), 0
-    while batch := _purge_batch(part):
-        count += batch
-    return count
-
-
-def purge_expired(days: int) -> int:
-    """Delete for ever what has been in the trash for so many days, and return how many todos there were."""
-    return _purge(Todo.deleted_at < utcnow() - timedelta(days=days))
-
-
-def _purge(which: ColumnElement[bool]) -> int:
-    """Delete the selected todos in transactions of bounded size, then the bytes of their files."""
-    count = 0
-    while batch := _purge_batch(which):
-        count += batch
-        attachments.sweep_lost()
-    return count
-
-
-def _purge_batch(which: ColumnElement[bool]) -> int:
-    """Delete some of the selected todos; their files are cut loose first, since bytes take longer to delete."""
-    with transaction() as session:
-        some = select(Todo.id).where(which).order_by(Todo.deleted_at, Todo.id).limit(PURGE_SIZE)
-        ids = list(session.scalars(some.with_for_update(of=Todo, skip_locked=True)))
-        still = and_(which, Todo.id.in_(ids))  # SQLite locks only now: somebody may have restored one
-        attachments.lose(Attachment.todo_id.in_(select(Todo.id).where(still)))
-        return session.execute(delete(Todo).where(still).execution_options(synchronize_session=False)).rowcount  # type: ignore[attr-defined]

@@ -18,7 +18,7 @@ from app.services import (
     jobs_slots,
     jobs_sweep,
     todos_lists,
-    trash,
+    trash_purge,
     undo,
     users_accounts,
 )
@@ -43,7 +43,7 @@ def sweep_sessions() -> int:
 def purge_trash() -> int:
     """Delete for ever what has been in the trash for too long, and comments that were deleted as long ago."""
     days = current_app.config["TRASH_DAYS"]
-    return trash.purge_expired(days) + comments.purge_deleted(days)
+    return trash_purge.purge_expired(days) + comments.purge_deleted(days)
 
 
 def purge_audit() -> int:

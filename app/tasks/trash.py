@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from app.errors import NotFound
-from app.services import attachments, trash
+from app.services import attachments, trash_purge
 from app.tasks.declare import Run, job
 
 IDS_AT_ONCE = 1000
@@ -17,6 +17,6 @@ def empty_trash(run: Run, until: str, first: int, last: int, scope: str = "mine"
         raise NotFound("The person whose trash this is is gone.")
     count = 0
     for ids in run.batches(range(first, last + 1), size=IDS_AT_ONCE):
-        count += trash.empty_part(run.owner, scope, datetime.fromisoformat(until), ids)
+        count += trash_purge.empty_part(run.owner, scope, datetime.fromisoformat(until), ids)
     attachments.sweep_lost()
     return {"deleted": count}

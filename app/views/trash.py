@@ -11,7 +11,7 @@ from flask_appbuilder.security.decorators import permission_name
 from app.db import utcnow
 from app.errors import Invalid, NotFound
 from app.security import safe_target, viewer
-from app.services import todos, trash, undo, users
+from app.services import todos, trash, trash_purge, undo, users
 from app.services.permissions import can
 from app.tasks.runner import submit
 from app.tasks.todos import undo_todos
@@ -110,7 +110,7 @@ class TrashPages(Page):
         if request.method == "GET":
             names = [todo.title for todo in found[:TITLES_SHOWN]]
             return self.page("trash_forever", count=len(found), titles=names)
-        notice(counted(trash.purge(viewer(), [todo.id for todo in found]), "deleted for ever"))
+        notice(counted(trash_purge.purge(viewer(), [todo.id for todo in found]), "deleted for ever"))
         return redirect(url_for(".index"))
 
     @expose("/empty", methods=["GET", "POST"])
@@ -127,10 +127,10 @@ class TrashPages(Page):
         if request.method == "GET":
             names = trash.titles(viewer(), scope, until, TITLES_SHOWN)
             return self.page("trash_forever", count=count, titles=names, until=until.isoformat(), scope=scope)
-        if count > trash.PURGE_SIZE:
+        if count > trash_purge.PURGE_SIZE:
             job = submit(viewer(), empty_trash, until=until.isoformat(), first=ids[0], last=ids[-1], scope=scope)
             return redirect(url_for("JobPages.show", job_id=job.id))
-        notice(counted(trash.empty(viewer(), scope, until), "deleted for ever"))
+        notice(counted(trash_purge.empty(viewer(), scope, until), "deleted for ever"))
         return redirect(url_for(".index", scope=scope))
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from app.models.todos import Todo
 from app.security import viewer
-from app.services import todos, trash
+from app.services import todos, trash, trash_purge
 from app.services.todos_search import matching
 from app.views.base import Beside, RowView
 from app.views.pages import counted, notice, tell
@@ -70,5 +70,5 @@ class TrashAdmin(RowView):
         found = trash.chosen(viewer(), parse_ids(request.args.getlist("id")))
         if request.method == "GET":
             return self.render_template("admin/trash_forever.html", todos=found)
-        notice(counted(trash.purge(viewer(), [todo.id for todo in found]), "deleted for ever"))
+        notice(counted(trash_purge.purge(viewer(), [todo.id for todo in found]), "deleted for ever"))
         return self.to_list()

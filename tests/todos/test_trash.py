@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from app.db import utcnow
 from app.extensions import db
 from app.models import Attachment, AttachmentChunk, Job, Todo
-from app.services import attachments, trash
+from app.services import attachments, trash, trash_purge
 from app.tasks.runner import execute
 from app.tasks.schedule import SCHEDULE
 from tests.factories import create_attachment, create_job, create_todo
@@ -219,7 +219,7 @@ def test_file_of_a_purged_todo_whose_sweep_was_interrupted_goes_with_the_next(ap
     file_id = create_attachment(todo, uploaded_by_id=cast.alice.id).id
     with monkeypatch.context() as patch:
         patch.setattr(attachments, "sweep_lost", lambda: None)
-        trash.purge(viewer("alice"), [todo.id])
+        trash_purge.purge(viewer("alice"), [todo.id])
     assert (count(Todo), count(Attachment)) == (0, 1)
     assert db.session.scalar(select(Attachment.id).where(attachments.unsaved(cast.alice))) is None
     assert file_id
