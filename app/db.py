@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from flask import Flask
 from sqlalchemy import Connection, DateTime, Dialect, Engine, String, create_engine, event, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.pool import NullPool
@@ -63,6 +64,11 @@ class Timestamps:
 
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, onupdate=utcnow)
+
+
+def upsert(table: Any) -> Any:
+    """Return an INSERT of the present database that can be told what to do where a row is there already."""
+    return (sqlite if db.engine.dialect.name == "sqlite" else postgresql).insert(table)
 
 
 class folded(FunctionElement[str]):

@@ -1,21 +1,18 @@
-"""The audit trail: what was done, by whom; who reads it, and how long it is kept."""
+"""The audit trail: what was done, by whom, and what a todo was before."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
-from app.db import transaction, utcnow
 from app.extensions import db
-from app.models.audit import AuditEntry, AuditPurge
+from app.models.audit import AuditEntry
 from app.models.todos import Todo
 from app.services import audit_write
 from app.services.audit_rules import AUDITED
 from app.services.audit_write import Origin, acting, of_new, origin
 
-__all__ = ["Origin", "acting", "as_of", "note", "of_new", "open_for_purge", "origin", "purge", "write", "write_new"]
-
-PURGE_SIZE = 5000
+__all__ = ["Origin", "acting", "as_of", "note", "of_new", "origin", "write", "write_new"]
 
 
 def note(action: str, **columns: Any) -> None:
@@ -58,27 +55,3 @@ def _typed(name: str, value: Any) -> Any:
     if isinstance(value, str) and name.endswith("_on"):
         return date.fromisoformat(value)
     return datetime.fromisoformat(value) if isinstance(value, str) and name.endswith("_at") else value
-
-
-def open_for_purge(session: Any, before: datetime) -> AuditPurge:
-    """Let the present transaction delete the entries before an instant; it has to delete what this returns too."""
-    gate = AuditPurge(before=before)
-    session.add(gate)
-    session.flush()
-    return gate
-
-
-def purge(older_than_days: int) -> int:
-    """Delete the entries that are too old to be kept, some thousands at a time, and return how many there were."""
-    limit, count, more = utcnow() - timedelta(days=older_than_days), 0, True
-    old = select(AuditEntry.id).where(AuditEntry.at < limit).order_by(AuditEntry.id).limit(PURGE_SIZE)
-    while more:
-        with transaction() as session:
-            gate = open_for_purge(session, limit)
-            gone = session.execute(delete(AuditEntry).where(AuditEntry.id.in_(old)))
-            session.delete(gate)
-            more = gone.rowcount == PURGE_SIZE  # type: ignore[attr-defined]
-            count += gone.rowcount  # type: ignore[attr-defined]
-            if count and not more:
-                note("purged", kind="security", changes={"entries": [count, 0], "before": [None, limit.isoformat()]})
-    return count

@@ -9,10 +9,9 @@ from getpass import getuser
 from typing import Any
 
 from sqlalchemy import insert, inspect, literal, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.db import utcnow
+from app.db import upsert, utcnow
 from app.models.audit import AuditEntry, AuditPerson
 from app.models.users import User
 from app.services.audit_rules import AUDITED, NAMES, Rows, Values
@@ -224,8 +223,7 @@ def _plain(value: Any) -> Any:
 
 def _keep_names(session: Session, ids: list[int]) -> None:
     """Keep people's names beside their rows."""
-    dialect: Any = {"sqlite": sqlite, "postgresql": postgresql}[session.get_bind().dialect.name]
     people = select(User.id, User.first_name + " " + User.last_name).where(User.id.in_(ids))
-    add = dialect.insert(AuditPerson.__table__).from_select(["user_id", "name"], people)
+    add = upsert(AuditPerson.__table__).from_select(["user_id", "name"], people)
     add = add.on_conflict_do_update(index_elements=["user_id"], set_={"name": add.excluded.name})
     session.connection().execute(add)

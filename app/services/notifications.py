@@ -4,10 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import contains_eager, joinedload
 
-from app.db import transaction, utcnow
+from app.db import transaction, upsert, utcnow
 from app.extensions import db
 from app.models.jobs import Job
 from app.models.notifications import Notification
@@ -44,8 +43,7 @@ def tell(
 def add(rows: list[dict[str, Any]]) -> None:
     """Insert notifications within the present transaction, except those that are there already."""
     if rows:
-        dialect = sqlite if db.engine.dialect.name == "sqlite" else postgresql
-        db.session.execute(dialect.insert(Notification).on_conflict_do_nothing(), rows)
+        db.session.execute(upsert(Notification).on_conflict_do_nothing(), rows)
 
 
 def page(viewer: User, before: int | None = None) -> tuple[list[Notification], bool]:

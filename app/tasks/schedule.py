@@ -10,7 +10,7 @@ from app.db import utcnow
 from app.models.jobs import Job
 from app.services import (
     attachments,
-    audit,
+    audit_purge,
     comments,
     health,
     idempotency,
@@ -48,7 +48,7 @@ def purge_trash() -> int:
 
 def purge_audit() -> int:
     """Delete the entries of the audit trail that are too old to be kept."""
-    return audit.purge(current_app.config["AUDIT_DAYS"])
+    return audit_purge.purge(current_app.config["AUDIT_DAYS"])
 
 
 def purge_jobs() -> int:

@@ -4,7 +4,7 @@ import time
 from datetime import datetime
 
 from app.db import utcnow
-from app.services import mail, mornings
+from app.services import mail, mornings, mornings_mail
 
 SECONDS = 200  # that one run may take; the rest waits for the next
 
@@ -18,6 +18,6 @@ def greet(now: datetime | None = None) -> None:
     until = time.monotonic() + SECONDS
     for day, zones in mornings.zones_by_day(now or utcnow()).items():
         mornings.tell_due(day, zones)
-        if mail.is_configured() and mornings.waiting(day, zones):
-            mornings.send_mails(day, zones, until)
-    mornings.forget()
+        if mail.is_configured() and mornings_mail.waiting(day, zones):
+            mornings_mail.send_mails(day, zones, until)
+    mornings_mail.forget()

@@ -12,7 +12,7 @@ from wtforms.fields.choices import SelectChoice
 from app.errors import NotFound
 from app.models.jobs import STATUSES, Job
 from app.security import viewer
-from app.services import jobs, jobs_report, jobs_slots, jobs_workers
+from app.services import jobs, jobs_failures, jobs_report, jobs_slots, jobs_workers
 from app.tasks import schedule
 from app.tasks.declare import REGISTRY
 from app.tasks.runner import again_all
@@ -97,12 +97,12 @@ class JobAdmin(RowView):
             for name in schedule.SCHEDULE
         ]
         seen: dict[str, Any] = {"counts": jobs_report.by_status(), "queues": jobs_report.queues()}
-        seen |= {"failures": jobs_report.failures(), "hours": hours, "lines": lines}
+        seen |= {"failures": jobs_failures.failures(), "hours": hours, "lines": lines}
         seen |= {"most": max(1, *(hour["succeeded"] + hour["failed"] for hour in hours))}
         workers = [
             (worker, jobs_workers.is_alive(worker), jobs_workers.busy(worker)) for worker in jobs_workers.all_known()
         ]
-        seen |= {"workers": workers, "readable": readable, "at_once": jobs_report.AT_ONCE}
+        seen |= {"workers": workers, "readable": readable, "at_once": jobs_failures.AT_ONCE}
         may = {"may_run": self.may("can_run"), "may_repeat": self.may("can_again")}
         return self.render_template("admin/jobs.html", **may, **seen)
 
@@ -111,7 +111,7 @@ class JobAdmin(RowView):
     @permission_name("again")
     def again_failed(self) -> ResponseReturnValue:
         """Run all of a group of failed jobs again."""
-        found = jobs_report.failed_alike(viewer(), request.form.get("name", ""), request.form.get("error", ""))
+        found = jobs_failures.failed_alike(viewer(), request.form.get("name", ""), request.form.get("error", ""))
         count = again_all(viewer(), found)
         notice(f"{count:,} failed {'job runs' if count == 1 else 'jobs run'} again.")
         return redirect(url_for(".overview"))

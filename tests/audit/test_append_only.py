@@ -9,7 +9,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 from app.db import utcnow
 from app.extensions import db
 from app.models import AuditEntry, AuditPurge
-from app.services import audit
+from app.services import audit_purge
 from tests.factories import create_todo
 
 
@@ -46,21 +46,21 @@ def test_database_refuses_to_truncate(trail, database):
 
 
 def test_purge_deletes_what_is_too_old_and_says_so(trail):
-    assert audit.purge(365) == 2
+    assert audit_purge.purge(365) == 2
     assert count() == trail - 2 + 1
     last = db.session.scalar(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(1))
     assert (last.action, last.changes["entries"]) == ("purged", [2, 0])
-    assert audit.purge(365) == 0
+    assert audit_purge.purge(365) == 0
     assert count() == trail - 1
 
 
 def test_purge_goes_on_until_nothing_old_is_left(trail, monkeypatch):
-    monkeypatch.setattr(audit, "PURGE_SIZE", 1)
-    assert audit.purge(365) == 2
+    monkeypatch.setattr(audit_purge, "PURGE_SIZE", 1)
+    assert audit_purge.purge(365) == 2
 
 
 def test_opened_trail_gives_nothing_newer_away(trail):
-    audit.open_for_purge(db.session, utcnow() - timedelta(days=365))
+    audit_purge.open_for_purge(db.session, utcnow() - timedelta(days=365))
     with pytest.raises(DatabaseError, match="append-only"):
         db.session.connection().execute(delete(AuditEntry))
     assert count() == trail

@@ -16,7 +16,7 @@ from sqlalchemy import insert, select
 from app.db import transaction
 from app.extensions import db
 from app.models import Attachment, Job, Todo
-from app.services import attachments, attachments_results, exports_archive, exports_formats
+from app.services import attachments, attachments_results, exports_archive, exports_xlsx
 from app.services.exports import COLUMNS
 from app.tasks.runner import execute
 from tests.factories import create_attachment, create_job, create_tag, create_todo
@@ -108,7 +108,7 @@ def test_dates_that_no_sheet_knows_are_text(exported, cast):
 
 
 def test_full_sheet_says_what_to_do(cast, login, monkeypatch):
-    monkeypatch.setattr(exports_formats, "MOST_ROWS", 2)
+    monkeypatch.setattr(exports_xlsx, "MOST_ROWS", 2)
     for _ in range(3):
         create_todo(cast.alice)
     client = login("alice")

@@ -15,7 +15,7 @@ from app.db import transaction
 from app.extensions import db
 from app.models import MorningMail, Notification, User
 from app.models.users import LANGUAGES
-from app.services import mornings
+from app.services import mornings_mail
 from app.services.digests_words import WORDS
 from app.tasks.users import greet
 from tests.factories import create_todo
@@ -175,8 +175,8 @@ def test_one_mail_a_day_and_the_next_day_again(mailing, sink, cast):
 
 def test_mail_of_a_worker_that_died_in_between_is_not_sent_twice(mailing, sink, cast):
     create_todo(cast.alice, due_on=TODAY)
-    assert mornings.take(cast.alice, TODAY)
-    assert not mornings.take(cast.alice, TODAY)
+    assert mornings_mail.take(cast.alice, TODAY)
+    assert not mornings_mail.take(cast.alice, TODAY)
     greet(NOON)
     assert sink.mails == []
 

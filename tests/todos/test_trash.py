@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from app.db import utcnow
 from app.extensions import db
 from app.models import Attachment, AttachmentChunk, Job, Todo
-from app.services import attachments, trash, trash_purge
+from app.services import attachments, trash_purge
 from app.tasks.runner import execute
 from app.tasks.schedule import SCHEDULE
 from tests.factories import create_attachment, create_job, create_todo
@@ -145,7 +145,7 @@ def emptied(client: Any, later: Callable[[], Any] = lambda: None) -> Any:
 
 @pytest.mark.parametrize("at_once", [2, 1])
 def test_emptying_the_trash_asks_and_takes_all_of_ones_own_that_was_there(login, cast, monkeypatch, at_once):
-    monkeypatch.setattr(trash, "PURGE_SIZE", at_once)
+    monkeypatch.setattr(trash_purge, "PURGE_SIZE", at_once)
     monkeypatch.setattr("app.tasks.trash.IDS_AT_ONCE", 1)
     mine = [create_todo(cast.alice, f"Old {n}", deleted_at=utcnow()) for n in (1, 2)]
     kept, late = create_todo(cast.alice, "Kept"), create_todo(cast.alice, "Deleted by Max meanwhile")
@@ -177,7 +177,7 @@ def test_manager_empties_their_own_trash_only(login, cast):
 @pytest.mark.parametrize(("name", "left"), [("alice", {"Of Charlie"}), ("max", set())])
 @pytest.mark.parametrize("at_once", [2, 0])
 def test_generated_trash_is_emptied_of_all_that_one_may_delete(login, cast, monkeypatch, name, left, at_once):
-    monkeypatch.setattr(trash, "PURGE_SIZE", at_once or 1)
+    monkeypatch.setattr(trash_purge, "PURGE_SIZE", at_once or 1)
     create_todo(cast.alice, "Of Alice", deleted_at=utcnow())
     create_todo(cast.alice, "Also of Alice", deleted_at=utcnow())
     create_todo(cast.charlie, "Of Charlie", deleted_at=utcnow(), assignees=[cast.alice])
@@ -198,7 +198,7 @@ def test_form_that_does_not_say_when_it_was_drawn_deletes_nothing(login, cast, u
 
 
 def test_clock_purges_what_was_deleted_long_ago_and_nothing_else(app, cast, monkeypatch):
-    monkeypatch.setattr(trash, "PURGE_SIZE", 2)
+    monkeypatch.setattr(trash_purge, "PURGE_SIZE", 2)
     monkeypatch.setattr(attachments, "SWEEP_CHUNKS", 2)
     now, days = utcnow(), app.config["TRASH_DAYS"]
     old = [create_todo(cast.alice, f"Old {i}", deleted_at=now - timedelta(days=days, hours=1)) for i in range(5)]
