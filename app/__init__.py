@@ -7,7 +7,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app import cli, db, errors, extensions, headers, logs, measures, security, tokens, views
 from app.prefix import Prefix
 from app.services import audit_capture
-from app.tasks import broker, schedule
+from app.tasks import broker, turns
 from config import ROOT, Config
 
 __all__ = ["create_app"]
@@ -45,7 +45,7 @@ def create_app(config: Config | None = None) -> Flask:
         views.register_views(app, appbuilder)
     views.escape_translations(app)
     security.init_app(app)  # after FAB's own hook, which sets g.user
-    broker.init_app(app, schedule.BEAT)
+    broker.init_app(app, turns.BEAT)
     cli.init_app(app)
     app.wsgi_app = Prefix(app.wsgi_app, config.SCRIPT_NAME)  # type: ignore[method-assign]
     if hops := config.PROXY_HOPS:

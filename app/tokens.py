@@ -12,7 +12,7 @@ from app.errors import Denied
 from app.extensions import csrf
 from app.models.calendars import CalendarFeed
 from app.models.users import User
-from app.services import api_keys, calendars
+from app.services import api_keys, api_keys_use, calendars
 from app.services.permissions import load_signed_in
 
 ACCESS, REFRESH = "access", "refresh"
@@ -33,7 +33,7 @@ def load_user(_request: Request) -> User | None:
         return None
     g.by_token = True
     if token.startswith(api_keys.PREFIX):
-        found = api_keys.authenticate(token)
+        found = api_keys_use.authenticate(token)
         user, g.scope = found or (None, "")
         return user
     return user_of(token, ACCESS)

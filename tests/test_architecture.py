@@ -62,7 +62,7 @@ MAY_IMPORT = {
         "config",
     ),
 }
-KNOW_CELERY = {f"app.tasks.{name}" for name in ("broker", "presence", "queue", "runner", "transport")}
+KNOW_CELERY = {f"app.tasks.{name}" for name in ("broker", "clock", "presence", "queue", "runner", "transport")}
 LONGEST_FILE, LONGEST_FUNCTION = 250, 40
 
 

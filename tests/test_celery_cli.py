@@ -16,7 +16,7 @@ from app.extensions import db
 from app.models import Job
 from app.tasks.broker import GRACE_SECONDS, VISIBILITY_SECONDS
 from app.tasks.runner import REGISTRY
-from app.tasks.schedule import BEAT
+from app.tasks.turns import BEAT
 from config import ROOT
 from tests.conftest import db_dispose, empty, migrate, settings
 from tests.factories import create_job, create_todo, create_user

@@ -8,7 +8,7 @@ from flask.cli import with_appcontext
 from app.cli.output import json_option, show_json, show_table, tell
 from app.services import jobs_lists, jobs_workers
 from app.services.jobs import stop
-from app.tasks import queue, runner, schedule
+from app.tasks import queue, runner, schedule, turns
 
 COLUMNS = ("id", "name", "owner", "status", "attempt", "done", "created_at", "error")
 STATUSES = click.Choice(["queued", "running", "succeeded", "failed", "cancelled"])
@@ -45,7 +45,7 @@ def list_jobs(status: str | None, name: str | None, limit: int, as_json: bool) -
 @with_appcontext
 def run(name: str, as_json: bool) -> None:
     """Start a line of the schedule now; ends with 1 if it runs already."""
-    row = schedule.start(name)
+    row = turns.start(name)
     if row is None:
         raise click.ClickException(f"{name} runs already.")
     tell(f"Job {row.id}, {name}, was started.", {"id": row.id, "name": name}, as_json)

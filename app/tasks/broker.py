@@ -166,7 +166,7 @@ def _settings(app: Flask, schedule: Schedule) -> dict[str, Any]:
         "worker_cancel_long_running_tasks_on_connection_loss": False,  # a job needs no Redis once it runs
         "worker_send_task_events": True,
         # every line of the schedule is safe to run early or twice: nothing has to be remembered in a file
-        "beat_scheduler": "app.tasks.presence:Clock",
+        "beat_scheduler": "app.tasks.clock:Clock",
         "beat_schedule": {
             # what nobody took for some turns need not be done twice; not for one: machines differ by some seconds
             name: {"task": name, "schedule": seconds, "options": {"expires": EXPIRE_TURNS * seconds}}

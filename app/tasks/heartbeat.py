@@ -1,8 +1,9 @@
-"""The lease of a running attempt, renewed from a thread of its own."""
+"""Heartbeats: the lease of a running attempt, and the file by which a probe sees that a process goes on."""
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Event, Thread
 
 from flask import Flask, current_app
@@ -12,6 +13,15 @@ from app.services import jobs_runs
 from app.tasks.declare import Run
 
 log = logging.getLogger(__name__)
+
+
+def touch(app: Flask) -> None:
+    """Show the liveness probe of this container (tools/health.py) that the process's own loop goes on."""
+    if path := app.config["HEARTBEAT_FILE"]:
+        try:
+            Path(path).touch()
+        except OSError as error:
+            log.warning("HEARTBEAT_FILE cannot be touched: %s", error)
 
 
 @contextmanager

@@ -1,61 +1,21 @@
-"""Signs of life of workers and the scheduler, and the word from a worker to its children that it has to end."""
+"""Signs of life of a worker, and its word to its children that they have to end."""
 
 import logging
 import mmap
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from celery.beat import Scheduler, SchedulingError
-from celery.schedules import schedstate
 from celery.worker import state
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.services import jobs_workers
+from app.tasks.heartbeat import touch
 
 log = logging.getLogger(__name__)
 SECONDS = 10  # between signs of life
 FINISH_SECONDS = 10  # that a job may go on after its worker was told to end
-
-
-def touch(app: Flask) -> None:
-    """Show the liveness probe of this container (tools/health.py) that the process's own loop goes on."""
-    if path := app.config["HEARTBEAT_FILE"]:
-        try:
-            Path(path).touch()
-        except OSError as error:
-            log.warning("HEARTBEAT_FILE cannot be touched: %s", error)
-
-
-class Clock(Scheduler):
-    """Celery's scheduler, which keeps nothing in a file; it wakes up at least every 15 seconds, for the sweep.
-
-    It counts seconds by a clock that nobody sets: Celery's own would send nothing for an hour after the machine's
-    clock was set back by one.
-    """
-
-    def apply_entry(self, entry: Any, producer: Any = None) -> None:
-        """Send one message; if Redis does not take it, the next turn does."""
-        log.info("Sending due task %s", entry.name)
-        try:
-            self.apply_async(entry, producer=producer, advance=False)
-        except SchedulingError as error:
-            log.warning("%s", error)
-
-    def _when(self, entry: Any, next_time_to_run: float, mktime: Any = None) -> float:
-        """Return an instant for the order of what comes next."""
-        return time.monotonic() + (self.adjust(next_time_to_run) or 0)
-
-    def is_due(self, entry: Any) -> schedstate:
-        """Tell that it is time for what comes next, as the order says, and when it will be again."""
-        return schedstate(is_due=True, next=entry.schedule.seconds)
-
-    def tick(self, **options: Any) -> float:
-        """Send what is due; return for how many seconds to sleep."""
-        touch(self.app.flask)
-        return float(super().tick(**options))
 
 
 class Presence:

@@ -1,13 +1,10 @@
 """What runs by the clock: each turn is a job of the system, which may run early, late or twice without harm."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import current_app
 
-from app.db import utcnow
-from app.models.jobs import Job
 from app.services import (
     attachments,
     audit_purge,
@@ -15,16 +12,14 @@ from app.services import (
     health,
     idempotency,
     imports_staged,
-    jobs_slots,
     jobs_sweep,
     todos_lists,
     trash_purge,
     undo,
     users_accounts,
 )
-from app.tasks import broker, users
-from app.tasks.declare import REGISTRY, Run, job
-from app.tasks.queue import send, sweep
+from app.tasks import users
+from app.tasks.declare import Run, job
 
 UNSAVED_HOURS = 24
 LONGEST_SESSION_HOURS = 2160  # what SESSION_HOURS can be at most
@@ -60,32 +55,26 @@ def purge_jobs() -> int:
     return count
 
 
-SCHEDULE: Mapping[str, tuple[int, Callable[[], Any]]] = {
-    # name: (every so many seconds, what)
-    "attachments.sweep_unsaved": (3600, sweep_unsaved),
-    "jobs.purge": (3600, purge_jobs),
-    "trash.purge": (3600, purge_trash),
-    "undo.sweep": (3600, undo.sweep),
-    "users.greet": (900, users.greet),
-    "idempotency.sweep": (3600, idempotency.sweep),
-    "imports.sweep": (3600, imports_staged.sweep),
-    "users.sweep_sessions": (3600, sweep_sessions),
-    "audit.purge": (3600, purge_audit),
-    "todos.count_open": (900, todos_lists.count_open),
-    "system.check_database": (86_400, health.check_database),
-}
-TITLES = {
-    "attachments.sweep_unsaved": "Delete files whose form was never saved",
-    "jobs.purge": "Delete old jobs",
-    "trash.purge": "Empty the trash of what is too old",
-    "undo.sweep": "Forget what can no longer be undone",
-    "idempotency.sweep": "Forget old answers to programs",
-    "imports.sweep": "Forget rows of imports that ended",
-    "users.greet": "Tell people what is due",
-    "users.sweep_sessions": "Forget sessions that ended",
-    "audit.purge": "Delete old entries of the audit trail",
-    "todos.count_open": "Count open todos",
-    "system.check_database": "Check the database",
+class Line(NamedTuple):
+    """What runs every so many seconds, and what people call it."""
+
+    seconds: int
+    function: Callable[[], Any]
+    title: str
+
+
+SCHEDULE: Mapping[str, Line] = {
+    "attachments.sweep_unsaved": Line(3600, sweep_unsaved, "Delete files whose form was never saved"),
+    "jobs.purge": Line(3600, purge_jobs, "Delete old jobs"),
+    "trash.purge": Line(3600, purge_trash, "Empty the trash of what is too old"),
+    "undo.sweep": Line(3600, undo.sweep, "Forget what can no longer be undone"),
+    "users.greet": Line(900, users.greet, "Tell people what is due"),
+    "idempotency.sweep": Line(3600, idempotency.sweep, "Forget old answers to programs"),
+    "imports.sweep": Line(3600, imports_staged.sweep, "Forget rows of imports that ended"),
+    "users.sweep_sessions": Line(3600, sweep_sessions, "Forget sessions that ended"),
+    "audit.purge": Line(3600, purge_audit, "Delete old entries of the audit trail"),
+    "todos.count_open": Line(900, todos_lists.count_open, "Count open todos"),
+    "system.check_database": Line(86_400, health.check_database, "Check the database"),
 }
 
 
@@ -94,38 +83,5 @@ def _as_job(function: Callable[[], Any]) -> Callable[[Run], dict[str, Any]]:
     return lambda run: {"value": function()}
 
 
-for _name, (_seconds, _function) in SCHEDULE.items():
-    job(_name, title=TITLES[_name], permission=None, told=False)(_as_job(_function))
-
-
-def start(name: str) -> Job | None:
-    """Start a line of the schedule now, whatever its turn; None if it runs already."""
-    return _start(name, utcnow())
-
-
-def next_turn(name: str) -> datetime:
-    """Return when a line starts next."""
-    every, _ = SCHEDULE[name]
-    return jobs_slots.slot_of(every) + timedelta(seconds=every)
-
-
-def _start(name: str, slot_at: datetime) -> Job | None:
-    """Start one turn."""
-    spec = REGISTRY[name]
-    facts = {"queue": spec.queue_of({}), "max_attempts": spec.attempts, "time_limit": spec.time_limit}
-    row = jobs_slots.start(name, slot_at, **facts)
-    if row is not None:
-        send(row)
-    return row
-
-
-def tick() -> int:
-    """Sweep, and start what is due; return how many messages were sent again."""
-    sent = sweep()
-    for name, slot_at in jobs_slots.missing((n, jobs_slots.slot_of(every)) for n, (every, _) in SCHEDULE.items()):
-        _start(name, slot_at)
-    return sent
-
-
-# the one thing that the scheduler knows; all else stands in rows
-BEAT: broker.Schedule = {"jobs.sweep": (15, tick)}
+for _name, _line in SCHEDULE.items():
+    job(_name, title=_line.title, permission=None, told=False)(_as_job(_line.function))

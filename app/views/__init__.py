@@ -12,6 +12,7 @@ from app.views.attachments import AttachmentPages
 from app.views.audit import AuditAdmin
 from app.views.calendars import CalendarPages, calendar_pages
 from app.views.comments import CommentPages
+from app.views.health import health_pages, refuse_closed
 from app.views.imports import ImportPages
 from app.views.jobs import JobPages
 from app.views.jobs_admin import JobAdmin
@@ -19,7 +20,7 @@ from app.views.leaving_admin import LeavingAdmin
 from app.views.mail import mail_pages
 from app.views.metrics import metrics_pages
 from app.views.notifications import NotificationPages
-from app.views.pages import Index, health_pages, refuse_closed
+from app.views.pages import Index
 from app.views.roles_admin import PermissionAdmin, RoleAdmin
 from app.views.rows import IdConverter
 from app.views.saved_filters import FilterPages

@@ -13,7 +13,7 @@ from app.errors import NotFound
 from app.models.jobs import STATUSES, Job
 from app.security import viewer
 from app.services import jobs, jobs_failures, jobs_report, jobs_slots, jobs_workers
-from app.tasks import schedule
+from app.tasks import schedule, turns
 from app.tasks.declare import REGISTRY
 from app.tasks.runner import again_all
 from app.views.base import Beside, RowView
@@ -93,8 +93,8 @@ class JobAdmin(RowView):
         hours = jobs_report.throughput()
         last = jobs_slots.last_jobs()
         lines = [
-            {"name": name, "title": schedule.TITLES[name], "last": last.get(name), "next_at": schedule.next_turn(name)}
-            for name in schedule.SCHEDULE
+            {"name": name, "title": line.title, "last": last.get(name), "next_at": turns.next_turn(name)}
+            for name, line in schedule.SCHEDULE.items()
         ]
         seen: dict[str, Any] = {"counts": jobs_report.by_status(), "queues": jobs_report.queues()}
         seen |= {"failures": jobs_failures.failures(), "hours": hours, "lines": lines}
@@ -121,8 +121,8 @@ class JobAdmin(RowView):
     @permission_name("run")
     def run_now(self, name: str) -> ResponseReturnValue:
         """Start a line of the schedule now."""
-        if name not in schedule.SCHEDULE:
+        line = schedule.SCHEDULE.get(name)
+        if line is None:
             raise NotFound("There is no such line in the schedule.")
-        started = schedule.start(name)
-        notice(f"{schedule.TITLES[name]}: started." if started else f"{schedule.TITLES[name]}: it runs already.")
+        notice(f"{line.title}: {'started' if turns.start(name) else 'it runs already'}.")
         return redirect(url_for(".overview"))

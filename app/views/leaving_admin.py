@@ -12,7 +12,7 @@ from wtforms.fields.choices import SelectChoice
 
 from app.errors import AppError, Invalid
 from app.security import viewer
-from app.services import users, users_leaving
+from app.services import users, users_handover, users_leaving
 from app.tasks.runner import submit
 from app.tasks.users_leaving import leave
 from app.views.base import History
@@ -67,7 +67,7 @@ class LeavingAdmin(History, BaseView):
             except AppError as error:
                 status = error.status
                 form.form_errors.append(error.message)
-        share = users_leaving.share_of(user_id)
+        share = users_handover.share_of(user_id)
         return self.render_template("admin/leave.html", person=person, form=form, share=share), status
 
     def let_go(self, person: Any, heir: Any, forget: bool) -> ResponseReturnValue:
@@ -75,8 +75,8 @@ class LeavingAdmin(History, BaseView):
         name = person.get_full_name()
         users_leaving.check(viewer(), person, heir)
         users_leaving.deactivate(person)
-        share, heir_id = users_leaving.share_of(person.id), heir.id if heir else None
-        if share.owned + share.assigned > users_leaving.AT_ONCE:
+        share, heir_id = users_handover.share_of(person.id), heir.id if heir else None
+        if share.owned + share.assigned > users_handover.AT_ONCE:
             notice(f"{name} is signed out and cannot sign in any more. Their todos are on the way.")
             range_of = {"first": share.ids[0], "last": share.ids[-1]}
             job = submit(viewer(), leave, user_id=person.id, heir_id=heir_id, forget=forget, **range_of)

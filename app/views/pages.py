@@ -1,21 +1,20 @@
-"""The ground of all end-user pages: the start page, health, and how a page is rendered."""
+"""The ground of all end-user pages: the start page, how a page is rendered, and how it says what happened."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Blueprint, flash, jsonify, redirect, request, url_for
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_appbuilder import BaseView, IndexView, expose
 from flask_appbuilder.security.decorators import has_access
 from flask_login import current_user
 
 from app.security import safe_target
-from app.services import health, maintenance
 from app.services.todos import Outcome
 from app.views.history import History
 
 TITLES_SHOWN = 5
-__all__ = ["Index", "Page", "counted", "has_access", "health_pages", "notice", "tell", "titles", "wants_json"]
+__all__ = ["Index", "Page", "counted", "has_access", "notice", "tell", "titles", "wants_json"]
 
 
 class Index(History, IndexView):
@@ -75,32 +74,3 @@ def titles(found: Sequence[str]) -> str:
 def counted(count: int, what: str) -> str:
     """Return "1 todo completed." or "3 todos completed."."""
     return f"{count:,} {'todo' if count == 1 else 'todos'} {what}."
-
-
-def refuse_closed() -> None:
-    """Refuse every page while the site is closed, but those that programs watch it by and what the page needs.
-
-    Raises:
-        Closed: with what to tell.
-    """
-    endpoint = request.endpoint or ""
-    if endpoint.startswith(("health.", "metrics.")) or endpoint in ("static", "appbuilder.static"):
-        return
-    if sign := maintenance.current():
-        raise maintenance.Closed(sign)
-
-
-health_pages = Blueprint("health", __name__, url_prefix="/health")
-
-
-@health_pages.get("")
-def alive() -> ResponseReturnValue:
-    """Say that the process answers; nothing else is looked at."""
-    return jsonify(status="alive")
-
-
-@health_pages.get("/ready")
-def ready() -> ResponseReturnValue:
-    """Say whether requests can be served: the database answers and is migrated; Redis is reported, not required."""
-    found = health.check()
-    return jsonify(found), 200 if found["status"] == "ready" else 503

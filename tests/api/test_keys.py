@@ -9,7 +9,7 @@ from sqlalchemy import select
 from app.db import transaction, utcnow
 from app.extensions import db
 from app.models import ApiKey, User
-from app.services import api_keys, users_accounts
+from app.services import api_keys, api_keys_use, users_accounts
 from tests.conftest import count_queries
 from tests.factories import bearer, create_key, create_todo
 
@@ -118,7 +118,7 @@ def test_lost_role_takes_its_rights_from_the_key(app, cast):
 
 def test_scopes_narrow_what_a_user_may_do(viewer):
     everything = viewer("ada").permissions
-    read, write, admin = (api_keys.allowed(scope, everything) for scope in ("read", "write", "admin"))
+    read, write, admin = (api_keys_use.allowed(scope, everything) for scope in ("read", "write", "admin"))
     assert read < write < admin == everything
     assert not [
         grant for grant in read if grant[0] in ("can_edit", "can_add", "can_delete", "can_cancel", "can_export")

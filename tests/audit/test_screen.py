@@ -10,7 +10,7 @@ from app.db import transaction
 from app.extensions import db
 from app.models import Attachment, AuditEntry, Todo
 from app.services import attachments, todos, users_accounts
-from app.tasks import schedule
+from app.tasks import turns
 from app.tasks.audit import export_audit
 from app.tasks.runner import execute, submit
 from tests.factories import create_todo
@@ -45,7 +45,7 @@ def test_admin_reads_all_and_a_manager_what_was_done_to_todos(login, trail):
 
 
 def test_job_of_the_schedule_is_told_of_the_system_and_not_of_somebody(login, trail):
-    execute(schedule.start("todos.count_open").id)
+    execute(turns.start("todos.count_open").id)
     rows = page(login("ada"), kind="job").split("</form>")[-1]
     assert "The system" in rows
     assert "Somebody" not in rows

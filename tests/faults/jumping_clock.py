@@ -51,4 +51,4 @@ from tests.faults.short_lease import celery  # noqa: E402
 __all__ = ["celery"]
 
 jump()
-schedule.SCHEDULE = {"tests.turn": (EVERY, lambda: None)}
+schedule.SCHEDULE = {"tests.turn": schedule.Line(EVERY, lambda: None, "Turn")}

@@ -14,9 +14,9 @@ from app.extensions import db
 from app.models import Attachment, AttachmentChunk, Job, JobSlot
 from app.models.users import EndedSession
 from app.services import attachments, health, jobs_slots, jobs_sweep, todos_lists
-from app.tasks import schedule
 from app.tasks.runner import execute
-from app.tasks.schedule import SCHEDULE, start, tick
+from app.tasks.schedule import SCHEDULE
+from app.tasks.turns import start, tick
 from tests.conftest import db_dispose, settings
 from tests.factories import create_attachment, create_job, create_todo
 from tests.jobs.test_engine import reread
@@ -100,10 +100,6 @@ def test_line_started_by_hand_is_a_job_like_any_and_not_started_twice(cast, queu
     assert (reread(job).status, reread(job).result) == ("succeeded", {"value": 1})
     assert jobs_slots.last_jobs()["todos.count_open"].id == job.id
     assert "<small>result: 1</small>" in login("ada").get("/admin/jobs/overview").text
-
-
-def test_every_line_has_a_title():
-    assert set(schedule.TITLES) == set(SCHEDULE)
 
 
 @pytest.mark.parametrize(("at_once", "gone_at_once"), [(500, [1, 2, 0]), (1, [1, 1, 1, 0])])

@@ -8,7 +8,8 @@ from app import create_app
 from app.db import utcnow
 from app.services import jobs_sweep
 from app.tasks.runner import execute, sweep
-from app.tasks.schedule import BEAT, SCHEDULE, tick
+from app.tasks.schedule import SCHEDULE
+from app.tasks.turns import BEAT, tick
 from tests.conftest import settings
 from tests.factories import create_job
 from tests.jobs.test_engine import reread

@@ -6,7 +6,14 @@ from sqlalchemy import insert, select
 from app.db import transaction, utcnow
 from app.extensions import db
 from app.models import ApiKey, Attachment, AuditEntry, AuditPerson, Job, Notification, Todo, User, todo_assignees
-from app.services import api_keys, audit_reading, audit_sentences, calendars, users_leaving
+from app.services import (
+    api_keys,
+    api_keys_use,
+    audit_reading,
+    audit_sentences,
+    calendars,
+    users_handover,
+)
 from app.tasks.runner import execute
 from tests.conftest import count_queries
 from tests.factories import create_attachment, create_job, create_todo
@@ -43,7 +50,7 @@ def test_whoever_leaves_is_out_at_once(login, cast):
     assert alice.get("/todos").status_code == 302
     assert fresh(User, cast.alice.id).active is False
     assert fresh(ApiKey, key.id).revoked_at is not None
-    assert api_keys.authenticate(secret) is None
+    assert api_keys_use.authenticate(secret) is None
     assert calendars.of_user(cast.alice) is None  # whoever comes back makes a new one
 
 
@@ -72,7 +79,7 @@ def test_released_todos_go_to_whoever_helped_longest(login, cast):
 
 
 def test_many_todos_are_a_jobs_work(login, cast, monkeypatch):
-    monkeypatch.setattr(users_leaving, "AT_ONCE", 2)
+    monkeypatch.setattr(users_handover, "AT_ONCE", 2)
     monkeypatch.setattr("app.tasks.users_leaving.IDS_AT_ONCE", 2)
     todos = [create_todo(cast.alice, f"Todo {i}") for i in range(5)]
     answer = leave(login("ada"), cast.alice, todos="hand_over", heir="bob", forget="y")
@@ -94,7 +101,7 @@ def test_thousand_todos_cost_as_many_statements_as_three(cast):
             rows = [{"title": f"Todo {i}", "owner_id": cast.alice.id} for i in range(count)]
             ids = session.scalars(insert(Todo).returning(Todo.id), rows).all()
         with count_queries() as statements:
-            assert users_leaving.hand_over(cast.alice.id, cast.bob.id, range(min(ids), max(ids) + 1)) == count
+            assert users_handover.hand_over(cast.alice.id, cast.bob.id, range(min(ids), max(ids) + 1)) == count
         costs.append(len(statements))
     assert costs[0] == costs[1]
 
