@@ -21,7 +21,7 @@ from app.extensions import db
 from app.models import ApiKey, AttachmentChunk, AuditEntry, Job, Todo
 from app.models.attachments import PREVIEW, THUMBNAIL
 from app.security import FURTHER, PUBLIC_ENDPOINTS, ROLES, declared, grants, role_grants
-from app.services import calendars, digests, permissions, undo
+from app.services import calendars, digests_stop, permissions, undo
 from app.tokens import feed_token
 from tests.conftest import count_queries
 from tests.factories import (
@@ -292,7 +292,7 @@ def address(app: Any, endpoint: str, world: SimpleNamespace) -> str:
         "filter_id": world.filter.id,
         "comment_id": (world.gone_comment if endpoint == "CommentPages.restore" else world.comment).id,
         "user_id": world.alice.id,
-        "token": world.feed if view == "calendar" else digests.token_of(world.alice),
+        "token": world.feed if view == "calendar" else digests_stop.token_of(world.alice),
         "step_id": world.step_id,
         "tag_id": world.tags[0].id,
         "pk": pk.get(view, world.todo).id,

@@ -1,31 +1,17 @@
-"""Reading the audit trail: who may, what is found, and the names of what its entries know by number."""
+"""Reading the audit trail: who may, and what is found."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
 
-from flask_appbuilder.security.sqla.models import Group, Permission, PermissionView, Role, ViewMenu
-from sqlalchemy import ColumnElement, and_, func, literal, or_, select, true, union_all
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
 
 from app.extensions import db
 from app.models.audit import AuditEntry, AuditPerson
-from app.models.tags import Tag
 from app.models.users import User
 from app.services import paging
-from app.services.audit_sentences import NUMBERED, Names
 from app.services.permissions import can
 from app.services.users import zone_named
-
-_right = Permission.name + " on " + ViewMenu.name
-_NAMES: dict[str, tuple[Any, Any]] = {
-    # what is known by number -> its number, its name
-    "person": (AuditPerson.user_id, AuditPerson.name),
-    "tag": (Tag.id, Tag.name),
-    "role": (Role.id, Role.name),
-    "group": (Group.id, Group.name),
-    "right": (PermissionView.id, _right),
-}
 
 
 def visible_to(viewer: User) -> ColumnElement[bool]:
@@ -85,28 +71,6 @@ def listed(
     if todo_id is not None:
         statement = statement.where(AuditEntry.todo_id == todo_id)
     return paging.page(statement, {"id": paging.Order(AuditEntry.id, int)}, AuditEntry.id, part)
-
-
-def names(entries: Iterable[AuditEntry]) -> Names:
-    """Return the names of all that the entries know by number, in one statement."""
-    ids: dict[str, set[int]] = {}
-    for entry in entries:
-        ids.setdefault("person", set()).add(entry.actor_id or 0)
-        if entry.entity == "user":
-            ids["person"].add(entry.row_id or 0)
-        for field, values in entry.changes.items():
-            if field in NUMBERED and values:
-                flat = [one for side in values for one in (side if isinstance(side, list) else [side])]
-                ids.setdefault(NUMBERED[field], set()).update(one for one in flat if one is not None)
-    parts = []
-    for kind, wanted in ids.items():
-        key, name = _NAMES[kind]
-        part = select(literal(kind), key, name).where(key.in_(wanted))
-        joined = part.select_from(PermissionView).join(Permission).join(ViewMenu) if kind == "right" else part
-        parts.append(joined)
-    if not parts:
-        return {}
-    return {(kind, pk): name for kind, pk, name in db.session.execute(union_all(*parts))}
 
 
 def bounds(viewer: User, wanted: Wanted) -> range:

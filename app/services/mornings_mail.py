@@ -14,7 +14,7 @@ from app.db import transaction, upsert, utcnow
 from app.extensions import db
 from app.models.mornings import MorningMail
 from app.models.users import User
-from app.services import digests, mail
+from app.services import digests, digests_mail, mail
 
 log = logging.getLogger(__name__)
 BATCH = 100
@@ -61,7 +61,7 @@ def _send_one(send: mail.Send, user: User, day: date) -> bool:
     if not take(user, day) or not (digest := digests.digest_of(user, day)).todos:
         return False
     try:
-        send(digests.compose(user, digest))
+        send(digests_mail.compose(user, digest))
     except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused, ValueError) as error:
         log.warning("the mail server refuses the morning mail to user %s: %s", user.id, type(error).__name__)
         return False

@@ -6,7 +6,7 @@ from datetime import datetime
 from app.models.audit import AuditEntry
 from app.models.comments import Comment
 from app.models.todos import Todo
-from app.services import audit_reading, comments
+from app.services import audit_names, audit_reading, comments
 from app.services.audit_sentences import Names
 
 PAGE_SIZE = 30
@@ -37,4 +37,4 @@ def page(todo: Todo, before: datetime | None = None) -> tuple[list[Item], dateti
         count += 1  # what happened at one instant is not torn apart
     more = items[count - 1].at if count < len(items) else None
     shown = items[:count][::-1]
-    return shown, more, audit_reading.names(item.entry for item in shown if item.entry)
+    return shown, more, audit_names.names(item.entry for item in shown if item.entry)

@@ -8,7 +8,7 @@ from typing import Any
 from app.errors import NotFound
 from app.extensions import db
 from app.models.audit import AuditEntry
-from app.services import audit_reading, audit_sentences, exports
+from app.services import audit_names, audit_reading, audit_sentences, exports
 from app.tasks.declare import Run, job
 
 COLUMNS = (
@@ -30,7 +30,7 @@ COLUMNS = (
 
 def rows(entries: list[AuditEntry]) -> Iterable[list[str]]:
     """Return the cells of entries; instants in ISO 8601, changes as JSON."""
-    names = audit_reading.names(entries)
+    names = audit_names.names(entries)
     for entry in entries:
         what = (audit_sentences.who(entry, names), audit_sentences.sentence(entry, names))
         about = (entry.kind, entry.action, entry.entity, entry.row_id, entry.version)

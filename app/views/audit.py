@@ -11,7 +11,7 @@ from flask_appbuilder.security.decorators import has_access, permission_name
 from app.errors import Invalid
 from app.models.audit import KINDS, AuditEntry
 from app.security import viewer
-from app.services import audit_reading, audit_sentences
+from app.services import audit_names, audit_reading, audit_sentences
 from app.services.audit_reading import Wanted
 from app.tasks.audit import export_audit
 from app.tasks.runner import submit
@@ -39,7 +39,7 @@ class AuditRows(Rows):
 
 def told(entries: list[AuditEntry]) -> list[Any]:
     """Give entries what people read of them."""
-    names = audit_reading.names(entries)
+    names = audit_names.names(entries)
     rows: list[Any] = list(entries)
     for row in rows:
         row.who = audit_sentences.who(row, names)

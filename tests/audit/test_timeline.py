@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from app.db import transaction
-from app.services import audit_reading, audit_sentences, todos
+from app.services import audit_names, audit_reading, audit_sentences, todos
 from tests.factories import create_comment, create_tag, create_todo
 
 
@@ -47,7 +47,7 @@ SENTENCES = [
 
 def test_entries_read_as_sentences(history):
     entries = audit_reading.of_todo(history.id, None, 50)[::-1]
-    names = audit_reading.names(entries)
+    names = audit_names.names(entries)
     assert [audit_sentences.of_todo(entry, names) for entry in entries] == SENTENCES
 
 

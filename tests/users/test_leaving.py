@@ -9,7 +9,7 @@ from app.models import ApiKey, Attachment, AuditEntry, AuditPerson, Job, Notific
 from app.services import (
     api_keys,
     api_keys_use,
-    audit_reading,
+    audit_names,
     audit_sentences,
     calendars,
     users_handover,
@@ -138,7 +138,7 @@ def test_forgotten_name_is_nowhere_but_what_they_wrote(login, cast):
     assert "alice@" not in text
     assert "Alice Member" not in text
     entries = list(db.session.scalars(select(AuditEntry).order_by(AuditEntry.id)))
-    names = audit_reading.names(entries)
+    names = audit_names.names(entries)
     told = [audit_sentences.sentence(entry, names) for entry in entries]
     assert f"anonymised Former user {gone.id}" in told
 
