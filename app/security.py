@@ -14,7 +14,7 @@ from app.errors import AppError, Invalid, Unauthenticated
 from app.extensions import limiter
 from app.fab_commands import CommandSecurityManager
 from app.models.users import User
-from app.services import audit, passwords, users_accounts
+from app.services import audit, passwords, users, users_accounts
 from app.services.permissions import Grant, load_signed_in
 
 # role -> what it may do. `flask sync` gives the built-in roles exactly these grants; make a copy to change one.
@@ -131,14 +131,15 @@ class SecurityManager(CommandSecurityManager):
         return users_accounts.authenticate(username or "", password or "")
 
     def add_user(self, *args: Any, **kwargs: Any) -> Any:
-        """Apply the password policy to `flask fab create-user` and `create-admin` too."""
+        """Apply the rules of the forms to `flask fab create-user` and `create-admin` too."""
         password = kwargs.get("password") or (args[5] if len(args) > 5 else "")
         if not kwargs.get("hashed_password"):
+            users.check_facts(*map(str, args[:4]))
             passwords.check(password, *(str(value) for value in args[:4]))
             users_accounts.check_free(str(args[0]), str(args[3]))
         added = super().add_user(*args, **kwargs)
         if not added:
-            raise AppError("The user was not added: the username or the email address is taken.")
+            raise AppError("The user was not added: the line above says why. Run flask doctor.")
         return added
 
     def reset_password(self, userid: int, password: str) -> None:

@@ -17,6 +17,7 @@ from app.cli import COMMANDS
 from app.cli.jobs import jobs
 from app.db import transaction
 from app.models import Job
+from app.models.jobs import QUEUES
 from app.services import jobs_workers
 from config import ROOT
 from tests.cli.conftest import run_on
@@ -54,7 +55,7 @@ def test_every_example_of_the_command_line_works(database, new_database, valkey,
                 continue  # once is enough: it draws hundreds of pictures
             if words[0] == "doctor":  # who finds it when there is no worker
                 with app.app_context():
-                    jobs_workers.seen("worker@host", ["interactive"], 2, [])
+                    jobs_workers.seen("worker@host", QUEUES, 2, [])
             succeed(app, line)
     finally:
         db_dispose(app)
@@ -62,7 +63,7 @@ def test_every_example_of_the_command_line_works(database, new_database, valkey,
 
 def test_every_example_about_jobs_works(app, cast):
     create_job(cast.alice, "running", id=4711)
-    jobs_workers.seen("worker@host", ["interactive"], 2, [])
+    jobs_workers.seen("worker@host", QUEUES, 2, [])
     lines = examples(JOBS)
     assert [line.split()[2] for line in lines] == list(jobs.commands)
     for line in lines:

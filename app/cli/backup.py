@@ -96,18 +96,30 @@ def restore(path: Path, dry_run: bool, as_json: bool) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that only we can read and that gets its name when it is complete, or standard output."""
-    if path == PIPE:
-        yield sys.stdout.buffer
-        return
+    """Open a file or standard output; a disk that is full and a pipe that ends get a sentence."""
+    try:
+        with to_pipe() if path == PIPE else to_file(path) as stream:
+            yield stream
+    except OSError as error:
+        raise Invalid(f"{path} cannot be written: {error.strerror}.") from error
+
+
+@contextmanager
+def to_pipe() -> Iterator[IO[bytes]]:
+    """Return standard output, and fail here rather than at the end of the process."""
+    yield sys.stdout.buffer
+    sys.stdout.buffer.flush()
+
+
+@contextmanager
+def to_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that only we can read and that gets its name when it is complete."""
     part = path.with_name(f"{path.name}.part")
     refuse_existing(path)
     try:
         stream = part.open("xb")
     except FileExistsError:
         raise Conflict(f"{part} exists: another backup is under way, or was cut off. Remove it then.") from None
-    except OSError as error:
-        raise Invalid(f"{path} cannot be written: {error.strerror}.") from error
     try:
         with stream:
             part.chmod(0o600)

@@ -12,6 +12,7 @@ from app.tasks import queue, runner, schedule, turns
 
 COLUMNS = ("id", "name", "owner", "status", "attempt", "done", "created_at", "error")
 STATUSES = click.Choice(["queued", "running", "succeeded", "failed", "cancelled"])
+IDS = click.IntRange(1, 2**31 - 1)  # as large as the database's
 
 
 @click.group("jobs")
@@ -52,7 +53,7 @@ def run(name: str, as_json: bool) -> None:
 
 
 @jobs.command("cancel")
-@click.argument("ids", nargs=-1, required=True, type=int)
+@click.argument("ids", nargs=-1, required=True, type=IDS)
 @json_option
 @with_appcontext
 def cancel(ids: tuple[int, ...], as_json: bool) -> None:
@@ -64,7 +65,7 @@ def cancel(ids: tuple[int, ...], as_json: bool) -> None:
 
 
 @jobs.command("retry")
-@click.argument("ids", nargs=-1, required=True, type=int)
+@click.argument("ids", nargs=-1, required=True, type=IDS)
 @json_option
 @with_appcontext
 def retry(ids: tuple[int, ...], as_json: bool) -> None:

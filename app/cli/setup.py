@@ -12,7 +12,9 @@ from app.db import held
 from app.errors import AppError
 from app.extensions import db
 from app.security import declared, role_grants, site
-from app.services import demo, permissions, users_access, users_accounts
+from app.services import demo, permissions, users, users_access, users_accounts
+
+NAMES = {"first_name": "First", "last_name": "Admin"}
 
 
 @click.command("sync")
@@ -54,11 +56,11 @@ def sync(dry_run: bool, as_json: bool) -> None:
 def first_admin(username: str, email: str, as_json: bool) -> None:
     """Create an admin with a generated password, which is printed once, unless there are users already."""
     if users_access.count():
-        if as_json:
-            show_json({"created": False})
+        tell("There are people already, so no admin was made. See: flask users list", {"created": False}, as_json)
         return
+    users.check_facts(username=username, email=email, **NAMES)
     password = secrets.token_urlsafe(12)
-    users_accounts.create(["Admin"], password, username=username, email=email, first_name="First", last_name="Admin")
+    users_accounts.create(["Admin"], password, username=username, email=email, **NAMES)
     facts = {"created": True, "username": username, "password": password}
     tell(f"Admin: {username}\nPassword: {password}", facts, as_json)
 

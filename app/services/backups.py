@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import IO, Any
 
 from sqlalchemy import Column, Connection, Table, column, func, insert, select, table, text, true
-from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.sql.ddl import sort_tables_and_constraints
 
 from app.db import utcnow
@@ -150,6 +150,8 @@ def restore(connection: Connection, stream: IO[bytes], advance: Advance) -> Summ
                 _fill(connection, name, columns, rows, advance)
     except IntegrityError as error:
         raise Invalid(f"The rows of this backup do not fit together: {error.orig}") from error
+    except DataError as error:
+        raise Invalid(f"Table {name} of this backup holds what this database cannot: {error.orig}") from error
     except OperationalError as error:
         raise Conflict(f"Somebody else uses this database. Stop web and workers and try again. {error.orig}") from error
     _set_sequences(connection)

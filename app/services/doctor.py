@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.db import UTF8_REMEDY, encoding, utcnow
 from app.extensions import db
-from app.models.jobs import Job
+from app.models.jobs import QUEUES, Job
 from app.models.users import User
 from app.services import health, jobs_slots, jobs_workers, mail, maintenance
 from app.services.permissions import Grant
@@ -207,11 +207,16 @@ def jobs() -> Iterator[Finding]:
 
 
 def workers() -> Iterator[Finding]:
-    """Look for a worker that lives."""
-    if alive := [worker for worker in jobs_workers.all_known() if jobs_workers.is_alive(worker)]:
-        yield Finding("workers", "ok", f"{len(alive)} alive")
-    else:
+    """Look for workers that live, for each queue one."""
+    alive = [worker for worker in jobs_workers.all_known() if jobs_workers.is_alive(worker)]
+    served = {queue for worker in alive for queue in worker.queues.split()}
+    if not alive:
         yield Finding("workers", "failed", "none has shown a sign of life lately", "Start one: celery -A run worker")
+    elif forgotten := [queue for queue in QUEUES if queue not in served]:
+        found = f"{len(alive)} alive, but none takes the queue {' or '.join(forgotten)}"
+        yield Finding("workers", "failed", found, f"Start one: celery -A run worker --queues={','.join(forgotten)}")
+    else:
+        yield Finding("workers", "ok", f"{len(alive)} alive")
 
 
 def scheduler() -> Iterator[Finding]:

@@ -17,8 +17,9 @@ SECONDS = 10
 def examine(url: str) -> Iterator[Finding]:
     """Ask the login page at an address and look at what comes back."""
     prefix = current_app.config["SCRIPT_NAME"]
-    if not re.match(r"https?://[^/]+", url) or not url.rstrip("/").endswith(prefix):
-        yield Finding("url", "failed", f"{url} does not end with {prefix or '/'}", "Give the address with SCRIPT_NAME.")
+    if not re.fullmatch(rf"https?://[^/?#]+{re.escape(prefix)}/?", url):
+        remedy = f"Give the address with SCRIPT_NAME, such as https://todos.example.org{prefix}/"
+        yield Finding("url", "failed", f"{url} is not https://, a host and {prefix}/", remedy)
         return
     try:
         page, headers = fetch(f"{url.rstrip('/')}/login/")

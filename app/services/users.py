@@ -1,9 +1,11 @@
 """People: who may be seen, by whom."""
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import ColumnElement, func, or_, select
 
 from app.errors import Invalid, NotFound
@@ -15,6 +17,8 @@ from app.services.permissions import can
 
 PAGE_SIZE = 24
 LOOKUP_SIZE = 20
+USERNAME_PATTERN = r"^[\w.@+-]+$"
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def visible_to(viewer: User) -> ColumnElement[bool]:
@@ -35,6 +39,22 @@ def zone_named(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
         return ZoneInfo("UTC")
+
+
+def check_facts(username: str, first_name: str, last_name: str, email: str) -> None:
+    """Refuse what the forms refuse, for commands: SQLite would store it, and PostgreSQL not take it from a backup.
+
+    Raises:
+        Invalid: saying what is wrong.
+    """
+    if not (2 <= len(username) <= 64 and re.fullmatch(USERNAME_PATTERN, username)):
+        raise Invalid("Use a username of 2 to 64 letters, digits and . @ + - _ only.")
+    if not all(name.strip() and len(name) <= 64 and not CONTROL.search(name) for name in (first_name, last_name)):
+        raise Invalid("Use a first and a last name of 1 to 64 characters.")
+    try:
+        validate_email(email, check_deliverability=False)
+    except EmailNotValidError as error:
+        raise Invalid("Use an email address such as ada@example.org.") from error
 
 
 def page(viewer: User, query: str = "", after: str = "") -> tuple[list[User], bool]:

@@ -19,7 +19,7 @@ from wtforms.validators import DataRequired, Email, InputRequired, Length, Optio
 
 from app.models.todos import NORMAL, PRIORITIES
 from app.models.users import LANGUAGES
-from app.services.users import is_time_zone
+from app.services.users import USERNAME_PATTERN, is_time_zone
 from app.views.conflicts import CarriedField
 from app.views.widgets import PeopleField, TagsField, UploadField
 
@@ -102,7 +102,7 @@ class LoginForm(FlaskForm):
     password = PasswordField("Password", validators=[InputRequired("Type your password."), Length(max=128)])
 
 
-USERNAME = Regexp(r"^[\w.@+-]+$", message="Use letters, digits and . @ + - _ only.")
+USERNAME = Regexp(USERNAME_PATTERN, message="Use letters, digits and . @ + - _ only.")
 
 
 MAIL_CHOICES = [

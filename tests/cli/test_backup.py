@@ -7,6 +7,7 @@ import json
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, insert, select, text
@@ -118,6 +119,23 @@ def test_ids_go_on_after_a_restore(site_of, database, tmp_path):
         return todo.id, db.session.scalar(select(func.max(Todo.id))), db.session.scalar(select(func.max(User.id)))
 
     assert of(target, add) == (3, 3, 3)
+
+
+def test_row_that_only_sqlite_can_hold_is_named_and_nothing_is_restored(site_of, tmp_path):
+    source, target = site_of("sqlite"), site_of("postgresql")
+
+    def lengthen():
+        fill()
+        db.session.execute(text("UPDATE todos SET title = :long WHERE id = 1"), {"long": "a" * 1000})
+        db.session.commit()
+
+    of(source, lengthen)
+    run_on(source, "backup", "create", str(tmp_path / "b"))
+    before = of(target, content)
+    result = run_on(target, "backup", "restore", str(tmp_path / "b"))
+    assert (result.exit_code, "Table todos of this backup holds" in result.stderr) == (1, True), result.output
+    assert "value too long" in result.stderr
+    assert of(target, content) == before
 
 
 def test_rows_that_refer_to_later_ones_can_be_restored(site_of, database, tmp_path):
@@ -271,6 +289,19 @@ def test_backup_passes_through_pipes(run, site_of, app, tmp_path):
     assert restored.exit_code == 0, restored.output
     db.session.rollback()
     assert content() == of(source, content)
+
+
+@pytest.mark.parametrize("pipe", [True, False])
+def test_disk_that_is_full_is_told_in_a_sentence_and_nothing_half_is_left(site_of, tmp_path, pipe):
+    environ = environment(site_of("sqlite").config["SQLALCHEMY_DATABASE_URI"], "redis://localhost")
+    target = "-" if pipe else str(tmp_path / "b")
+    words = ["sh", "-c", f"{'' if pipe else 'ulimit -f 1;'} {sys.executable} -m flask --app run backup create {target}"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(words, cwd=ROOT, env=environ, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    reason = "No space left on device" if pipe else "File too large"
+    assert done.stderr == f"Error: {target} cannot be written: {reason}.\n"
+    assert not list(tmp_path.glob("b*"))
 
 
 MEASURE = """

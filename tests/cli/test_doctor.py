@@ -14,6 +14,7 @@ from app import create_app
 from app.db import utcnow
 from app.extensions import db
 from app.models import JobSlot
+from app.models.jobs import QUEUES
 from app.services import jobs_workers, maintenance
 from tests.cli.conftest import run_on
 from tests.conftest import db_dispose, settings
@@ -25,7 +26,7 @@ def examined(result):
 
 
 def test_healthy_site_passes(run, cast):
-    jobs_workers.seen("worker@host", ["jobs"], 2, [])
+    jobs_workers.seen("worker@host", QUEUES, 2, [])
     last_turn(timedelta(minutes=14))
     result = run("doctor", "--json")
     assert result.exit_code == 0, result.stdout
@@ -77,6 +78,10 @@ def newer_schema(cast):
     db.session.commit()
 
 
+def only_short_jobs(_):
+    jobs_workers.seen("interactive@host", ["interactive"], 2, [])
+
+
 BROKEN = [
     (broken_roles, "permissions", "failed", "Run flask sync."),
     (no_admin, "admins", "failed", "Run flask fab create-admin."),
@@ -84,6 +89,7 @@ BROKEN = [
     (old_schema, "migrations", "failed", "Run flask db upgrade"),
     (newer_schema, "migrations", "warning", "Finish the upgrade."),
     (lambda _: None, "workers", "failed", "Start one"),
+    (only_short_jobs, "workers", "failed", "--queues=bulk"),
     (lambda _: None, "scheduler", "warning", "Start one: celery -A run beat"),
     (lambda _: last_turn(timedelta(minutes=46)), "scheduler", "failed", "Start one: celery -A run beat"),
     (lambda _: maintenance.on("Soon."), "maintenance", "warning", "Run flask maintenance off."),
@@ -93,7 +99,7 @@ BROKEN = [
 @pytest.mark.parametrize(("harm", "about", "status", "remedy"), BROKEN)
 def test_what_is_broken_is_named_with_a_remedy(run, cast, harm, about, status, remedy):
     if about != "workers":
-        jobs_workers.seen("worker@host", ["jobs"], 2, [])
+        jobs_workers.seen("worker@host", QUEUES, 2, [])
     head = db.session.scalar(text("SELECT version_num FROM alembic_version"))
     harm(cast)
     try:
@@ -119,7 +125,7 @@ def test_site_without_anything_is_examined_to_the_end():
 
 
 def test_production_warns_of_what_is_seldom_meant(make_app, cast):
-    jobs_workers.seen("worker@host", ["jobs"], 2, [])
+    jobs_workers.seen("worker@host", QUEUES, 2, [])
     app = make_app()
     app.config.update(APP_ENV="production", SESSION_COOKIE_SECURE=False, ALLOWED_HOSTS=[], PROXY_HOPS=0)
     result = run_on(app, "doctor", "--json")
@@ -130,7 +136,8 @@ def test_production_warns_of_what_is_seldom_meant(make_app, cast):
 
 def test_address_outside_of_the_prefix_and_one_that_does_not_answer_fail(make_app, cast):
     app = make_app(SCRIPT_NAME="/todo")
-    assert "does not end with /todo" in run_on(app, "doctor", "--url", "http://127.0.0.1:9/").stdout
+    for url in ("http://127.0.0.1:9/", "127.0.0.1:9/todo/", "http://127.0.0.1:9/our/todo/"):
+        assert f"{url} is not https://, a host and /todo/" in run_on(app, "doctor", "--url", url).stdout
     result = run_on(app, "doctor", "--url", "http://127.0.0.1:9/todo/")
     assert (result.exit_code, "no answer" in result.stdout) == (1, True)
 
@@ -158,7 +165,7 @@ AWAY = [
 @pytest.mark.parametrize(("harm", "about", "said", "remedy"), AWAY)
 def test_what_is_wrong_around_the_site_fails_with_a_remedy(make_app, cast, monkeypatch, harm, about, said, remedy):
     app = make_app()
-    jobs_workers.seen("worker@host", ["jobs"], 2, [])
+    jobs_workers.seen("worker@host", QUEUES, 2, [])
     harm(app, monkeypatch)
     result = run_on(app, "doctor", "--json")
     found = examined(result)[about]

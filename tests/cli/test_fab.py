@@ -57,6 +57,32 @@ def test_failure_has_a_sentence_and_exit_code_1(run, cast, command, sentence):
     assert sentence in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        ({"username": ""}, "username"),
+        ({"username": "a" * 65}, "username"),
+        ({"username": "do\nra"}, "username"),
+        ({"firstname": "a" * 65}, "first and a last name"),
+        ({"lastname": " "}, "first and a last name"),
+        ({"email": "nobody"}, "email address"),
+    ],
+)
+def test_what_the_forms_refuse_no_command_takes_and_every_backup_can_be_restored_anywhere(run, cast, facts, sentence):
+    dora = {"username": "dora", "firstname": "Dora", "lastname": "Maar", "email": "dora@example.org"}
+    given = [f"--{name}={value}" for name, value in (dora | facts).items()]
+    result = run("fab", "create-user", "--role", "Member", *given, "--password", PASSWORD)
+    assert (result.exit_code, sentence in result.stderr) == (1, True), result.output
+    assert db.session.scalar(select(func.count()).select_from(User)) == 6
+
+
+def test_first_admin_needs_an_address_and_an_empty_site(run, app):
+    refused = run("first-admin", "--email", "nobody")
+    assert (refused.exit_code, "email address" in refused.stderr) == (1, True)
+    assert "Password: " in run("first-admin").stdout
+    assert "no admin was made" in run("first-admin").stdout
+
+
 def test_new_password_replaces_the_old_one(run, cast):
     new = "seven quiet otters juggle lemons"
     assert run("fab", "reset-password", "--username", "alice", "--password", new).exit_code == 0

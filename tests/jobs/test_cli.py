@@ -49,6 +49,8 @@ def test_retry_repeats_ended_jobs_and_refuses_others(cast, flask, queue):
     ended, waiting = create_job(cast.alice, "failed"), create_job(cast.alice, args={"selection": {"ids": [1]}})
     assert f"repeats job {ended.id}" in flask("retry", str(ended.id))
     assert "has not ended" in flask("retry", str(waiting.id), fails=True)
+    for word in ("retry", "cancel"):
+        assert "is not in the range" in flask(word, "99999999999999999999", fails=True)
     assert len(queue) == 1
 
 
