@@ -1,11 +1,13 @@
 """The manifests: each overlay rendered, valid for three versions of Kubernetes, and up to our own rules."""
 
 import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import kubernetes_validate
@@ -309,6 +311,39 @@ def test_production_has_two_of_what_people_wait_for(rendered):
         [settings] = of_kind(rendered[overlay], "ConfigMap")
         assert settings["data"].get("SESSION_COOKIE_SECURE", "1") == "1"
         assert settings["data"]["TRUSTED_HOSTS"] == tls["hosts"][0]
+
+
+def test_image_of_a_private_registry_is_fetched_with_the_secret_that_the_readme_makes(rendered):
+    for overlay in ("production", "digitalocean"):
+        [account] = [found for found in rendered[overlay] if found["kind"] == "ServiceAccount"]
+        assert account["imagePullSecrets"] == [{"name": "registry"}]
+    assert "--namespace todos --name registry | kubectl apply" in (ROOT / "k8s" / "README.md").read_text()
+
+
+def test_what_the_readme_stops_it_starts_again():
+    """Neither `apply`, for want of `replicas`, nor an autoscaler starts a Deployment that is at 0."""
+    lines = [line.split() for line in documented() if " scale deployment/" in line]
+    stopped, started = ([word for word in line if word.startswith("deployment/")] for line in lines)
+    beat = yaml.safe_load((ROOT / "k8s" / "base" / "beat.yaml").read_text())
+    assert beat["spec"]["replicas"] == 1
+    assert set(stopped) - set(started) == {"deployment/beat"}
+    assert int(lines[1][-1].removeprefix("--replicas=")) > 0
+
+
+def test_nightly_backup_tidies_what_is_old_when_there_is_a_new_one(rendered, tmp_path):
+    [cronjob] = [found for found in rendered["production"] if found["kind"] == "CronJob"]
+    [container] = cronjob["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    (tmp_path / "flask").write_text('#!/bin/sh\n[ "$2" = verify ] || touch "$3"\n')
+    (tmp_path / "flask").chmod(0o755)
+    hour = 3600
+    for name, age in (("old.jsonl.gz", 16 * 24), ("kept.jsonl.gz", 13 * 24), ("cut.part", 3), ("now.part", 1)):
+        (tmp_path / f"todos-{name}").touch()
+        os.utime(tmp_path / f"todos-{name}", (time.time() - age * hour,) * 2)
+    words = [word.replace("/backups", str(tmp_path)) for word in container["args"]]
+    subprocess.run(words, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=True)
+    left = {path.name for path in tmp_path.glob("todos-*")}
+    assert len(left) == 3
+    assert {"todos-kept.jsonl.gz", "todos-now.part"} <= left
 
 
 def test_repository_holds_no_secret():
