@@ -16,7 +16,7 @@ from app.models.audit import AuditEntry, AuditPurge
 from app.services import backups_foreign_keys as foreign_keys
 from app.services.backups_archive import Reader, Row, Summary, Writer
 from app.services.backups_values import decoder, encode, python_type
-from app.services.health import is_newest
+from app.services.health import is_behind, is_newest
 
 BATCH_ROWS = 500
 BATCH_BYTES = 4 << 20
@@ -60,8 +60,27 @@ def revision(connection: Connection) -> str:
         raise Conflict("This database does not answer or has no tables: run flask db upgrade.") from error
 
 
+def _own_revision(connection: Connection) -> str:
+    """Return the revision of the schema, which has to be the one of this code: of another we know not all.
+
+    Raises:
+        Conflict: saying which version can make a backup.
+    """
+    found = revision(connection)
+    if is_behind(found):
+        raise Conflict(f"The schema is at {found}, older than this version: run flask db upgrade.")
+    if not is_newest(found):
+        raise Conflict(f"The schema is at {found}, newer than this version: back up with the version that migrated it.")
+    return found
+
+
 def count_rows(connection: Connection) -> int:
-    """Return how many rows a backup would hold."""
+    """Return how many rows a backup would hold.
+
+    Raises:
+        Conflict: when the schema is not the one of this code.
+    """
+    _own_revision(connection)
     return sum(connection.scalar(select(func.count()).select_from(one)) or 0 for one in tables())
 
 
@@ -76,10 +95,9 @@ def create(connection: Connection, stream: IO[bytes], advance: Advance) -> Summa
     Raises:
         Conflict: when the schema is not the one of this code.
     """
-    found = revision(connection)
-    if not is_newest(found):
-        raise Conflict(f"The schema is at revision {found}, which is not this version's: run flask db upgrade.")
-    writer = Writer(stream, Summary(found, utcnow().isoformat(timespec="seconds"), connection.dialect.name))
+    writer = Writer(
+        stream, Summary(_own_revision(connection), utcnow().isoformat(timespec="seconds"), connection.dialect.name)
+    )
     for one in tables():
         columns = [known for known in one.columns if known.computed is None]
         writer.table(one.name, [known.name for known in columns], _rows(connection, one, columns, advance))

@@ -261,6 +261,23 @@ def test_backup_of_another_schema_is_refused(run, app, archive, tmp_path):
     assert (result.exit_code, "flask db upgrade 0000" in result.stderr) == (1, True)
 
 
+@pytest.mark.parametrize(
+    ("found", "remedy"), [("0012_idempotency", "older than this version: run flask db upgrade"), ("ffff", "newer than")]
+)
+def test_schema_of_another_version_is_not_backed_up_in_part(site_of, database, tmp_path, found, remedy):
+    source = site_of(database)
+
+    def change():
+        db.session.execute(text("DROP TABLE calendar_feeds"))
+        db.session.execute(text("UPDATE alembic_version SET version_num = :found"), {"found": found})
+        db.session.commit()
+
+    of(source, change)
+    result = run_on(source, "backup", "create", str(tmp_path / "b"))
+    assert (result.exit_code, remedy in result.stderr) == (1, True), result.output
+    assert not list(tmp_path.iterdir())
+
+
 def test_dry_run_changes_nothing(run, app, archive, tmp_path):
     (tmp_path / "whole").write_bytes(archive)
     result = run("backup", "restore", str(tmp_path / "whole"), "--dry-run")
