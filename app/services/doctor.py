@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Any
 
 from flask import current_app
 from flask_appbuilder.security.sqla.models import Role
 from redis import Redis, RedisError
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app.db import UTF8_REMEDY, encoding, utcnow
 from app.extensions import db
@@ -94,9 +93,8 @@ def database() -> Iterator[Finding]:
         version = db.session.scalar(text(VERSIONS[db.engine.dialect.name]))
     except SQLAlchemyError as error:
         db.session.rollback()
-        yield Finding(
-            "database", "failed", f"does not answer: {error}", "Check SQLALCHEMY_DATABASE_URI and the server."
-        )
+        found = f"does not answer: {' '.join(str(getattr(error, 'orig', error)).split())}"
+        yield Finding("database", "failed", found, "Check SQLALCHEMY_DATABASE_URI and the server.")
         return
     yield Finding("database", "ok", f"{db.engine.dialect.name} {version}")
     if wrong := encoding(db.session.connection()):
@@ -114,11 +112,25 @@ def database() -> Iterator[Finding]:
         return
     else:
         yield Finding("migrations", "warning", f"{revision} is newer than this version", "Finish the upgrade.")
+    if reason := refusal():
+        remedy = "Is its disk full, its file or folder read-only, or is this a replica? Check SQLALCHEMY_DATABASE_URI."
+        yield Finding("writing", "failed", f"the database takes no changes: {reason}", remedy)
     admins = select(func.count()).select_from(User).where(User.roles.any(Role.name == "Admin"), User.active)
     if count := db.session.scalar(admins):
         yield Finding("admins", "ok", f"{count} active")
     else:
         yield Finding("admins", "failed", "nobody can administer the site", "Run flask fab create-admin.")
+
+
+def refusal() -> str:
+    """Return why the database takes no changes, by a change of nothing; empty if it does."""
+    try:
+        db.session.execute(text("UPDATE alembic_version SET version_num = version_num WHERE 1 = 0"))
+    except DBAPIError as error:
+        return str(error.orig)
+    finally:
+        db.session.rollback()
+    return ""
 
 
 VERSIONS = {"postgresql": "SHOW server_version", "sqlite": "SELECT sqlite_version()"}
@@ -192,16 +204,13 @@ def post() -> Iterator[Finding]:
 
 def jobs() -> Iterator[Finding]:
     """Look for jobs that nobody takes."""
-    counts: dict[str, Any] = {}
     rows = db.session.execute(select(Job.status, func.count()).group_by(Job.status))
-    counts |= {status: count for status, count in rows}  # noqa: C416, a Row is no pair to dict()
+    counts = {status: count for status, count in rows}  # noqa: C416, a Row is no pair to dict()
     oldest = db.session.scalar(select(func.min(Job.created_at)).where(Job.status == "queued"))
     if oldest and utcnow() - oldest > WAITING:
         minutes = (utcnow() - oldest) // timedelta(minutes=1)
         found = f"one has waited for {minutes:,} minutes, {counts['queued']:,} wait"
-        yield Finding(
-            "jobs", "failed", found, "Start a worker: celery -A run worker. Then a scheduler: celery -A run beat."
-        )
+        yield Finding("jobs", "failed", found, "Start a worker: celery -A run worker; and celery -A run beat.")
     else:
         yield Finding("jobs", "ok", f"{counts.get('queued', 0):,} wait, {counts.get('running', 0):,} run")
 
