@@ -7,6 +7,8 @@ from click import ClickException
 from flask import Flask, Response, current_app, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as OverrunError
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import RequestRedirect
@@ -119,6 +121,8 @@ class Unavailable(AppError):
     status = 503
 
 
+READ_ONLY = "25006"  # a replica, or a PostgreSQL whose disk is full, as hosting companies run it
+
 MESSAGES = {
     400: "The request cannot be understood. Go back, reload the page and try again.",
     401: "Sign in first.",
@@ -158,6 +162,9 @@ def init_app(app: Flask) -> None:
 def show(error: Exception) -> ResponseReturnValue:
     """Render an error; of an unexpected one the visitor sees an id, and the log the rest."""
     status, message = 500, MESSAGES[500]
+    if is_away(getattr(error, "original_exception", None) or error):  # Flask wraps what an error's page ran into
+        current_app.logger.exception("the database cannot be used at %s %s", request.method, request.path)
+        error = Unavailable("The database cannot be used at the moment. Wait a minute, then try again.")
     if isinstance(error, AppError):
         status, message = error.status, error.message
     elif isinstance(error, RequestRedirect):
@@ -179,6 +186,13 @@ def show(error: Exception) -> ResponseReturnValue:
     skin = "admin" if request.path.startswith("/admin") and status < 500 else "site"
     title = TITLES.get(status, "Error")
     return render_template(f"{skin}/error.html", status=status, title=title, message=message), status, headers
+
+
+def is_away(error: Exception) -> bool:
+    """Tell whether the database is away, overrun, locked, full or takes no changes: it ends without a mend of ours."""
+    if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == READ_ONLY:
+        return True
+    return isinstance(error, OperationalError | OverrunError)
 
 
 def problem(status: int, message: str, **members: Any) -> Response:
