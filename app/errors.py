@@ -190,9 +190,11 @@ def show(error: Exception) -> ResponseReturnValue:
 
 def is_away(error: Exception) -> bool:
     """Tell whether the database is away, overrun, locked, full or takes no changes: it ends without a mend of ours."""
-    if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == READ_ONLY:
+    reason = error.orig if isinstance(error, DBAPIError) else None
+    if getattr(reason, "sqlstate", None) == READ_ONLY:
         return True
-    return isinstance(error, OperationalError | OverrunError)
+    mistaken = getattr(reason, "sqlite_errorname", None) == "SQLITE_ERROR"  # in a statement, such as a missing table
+    return isinstance(error, OperationalError | OverrunError) and not mistaken
 
 
 def problem(status: int, message: str, **members: Any) -> Response:
