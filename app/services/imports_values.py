@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import MINYEAR, UTC, date, datetime
 from typing import Any, NamedTuple
 
 from app.db import utcnow
@@ -167,6 +167,8 @@ def _instant(text: str) -> datetime | None:
         found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except OverflowError:
         raise Refused("This instant is too far away.") from None
+    if found.year == MINYEAR:  # it would be the year 0 west of Greenwich
+        raise Refused("This instant is too far away.")
     if found > utcnow():
         raise Refused("This instant has not come yet.")
     return found

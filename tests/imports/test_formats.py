@@ -162,7 +162,7 @@ def test_key_is_the_id_or_else_what_the_row_says():
 
 def test_instants_that_have_not_come_and_impossible_ones_are_wrong():
     later = datetime.now(UTC) + timedelta(days=2)
-    for text in (later.isoformat(), "0001-01-01T00:00:00+14:00", "yesterday"):
+    for text in (later.isoformat(), "0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+00:00", "yesterday"):
         row = rows(f"title,created_at\nA,{text}\n".encode())[0]
         assert len(row.problems) == 1, text
     here = datetime(2026, 5, 1, 12, tzinfo=timezone(timedelta(hours=2)))
