@@ -8,7 +8,7 @@ from flask.cli import with_appcontext
 from app.cli.output import json_option, show_json, show_table, tell
 from app.services import jobs_lists, jobs_workers
 from app.services.jobs import stop
-from app.tasks import queue, runner, schedule, turns
+from app.tasks import runner, schedule, turns
 
 COLUMNS = ("id", "name", "owner", "status", "attempt", "done", "created_at", "error")
 STATUSES = click.Choice(["queued", "running", "succeeded", "failed", "cancelled"])
@@ -82,7 +82,7 @@ def sweep(as_json: bool) -> None:
 
     The scheduler does it every 15 seconds; this is for a Redis that was just repaired.
     """
-    sent = queue.sweep()
+    sent = runner.sweep()
     if as_json:
         show_json({"sent": sent})
     else:

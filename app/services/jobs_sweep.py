@@ -1,5 +1,6 @@
 """What brings jobs back that lost their message or their worker, ends those that cannot go on, and purges old ones."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, delete, or_, select, update
@@ -8,7 +9,7 @@ from app.db import transaction, utcnow
 from app.extensions import db
 from app.models.attachments import Attachment
 from app.models.jobs import FINAL, Job, JobSlot, JobWorker
-from app.services import attachments
+from app.services import attachments, notifications
 from app.services.jobs_parts import waits_for_parts
 from app.services.jobs_runs import LEASE, lost, may_start
 
@@ -21,8 +22,12 @@ SILENT_DAYS = 1  # after which a worker that ended without a word is forgotten
 TOO_LONG = "It took longer than {} seconds."
 
 
-def end_abandoned() -> int:
-    """End jobs that cannot go on: to be stopped, over their time, or out of attempts; return how many."""
+def end_abandoned(told: Collection[str]) -> int:
+    """End jobs that cannot go on: to be stopped, over their time, or out of attempts; return how many.
+
+    Args:
+        told: names of the jobs of whose end their owners are told.
+    """
     now = utcnow()
     gone = lost(now)
     ended = {"finished_at": now, "lease_expires_at": None}
@@ -33,8 +38,16 @@ def end_abandoned() -> int:
             if error := _why_over(job):
                 same = and_(Job.id == job.id, Job.attempt == job.attempt, gone)
                 done = session.execute(update(Job).where(same).values(status="failed", error=error, **ended))
-                count += done.rowcount  # type: ignore[attr-defined]
+                if done.rowcount:  # type: ignore[attr-defined]
+                    count += 1
+                    _tell(job, told)
     return count
+
+
+def _tell(job: Job, told: Collection[str]) -> None:
+    """Tell the owner of a job that it failed, as its worker would have done."""
+    if job.owner_id and job.parent_id is None and job.name in told:
+        notifications.tell([job.owner_id], "job", key=f"job:{job.id}", job_id=job.id)
 
 
 def _why_over(job: Job) -> str | None:
@@ -76,18 +89,17 @@ def let_go(job_id: int, worker: str, pid: int | None) -> None:
         session.execute(update(Job).where(mine).values(lease_expires_at=utcnow() - timedelta(seconds=1)))
 
 
-def fail_over_time(job_id: int, worker: str, pid: int | None) -> None:
-    """Fail a job whose process was killed because it took too long."""
+def fail_over_time(told: Collection[str], job_id: int, worker: str, pid: int | None) -> None:
+    """Fail a job whose process was killed because it took too long; told as in `end_abandoned`."""
     mine = and_(Job.id == job_id, Job.status == "running", Job.worker == worker, Job.pid == pid)
     with transaction() as session:
-        limit = session.scalar(select(Job.time_limit).where(mine))
-        values = {
-            "status": "failed",
-            "error": TOO_LONG.format(limit),
-            "finished_at": utcnow(),
-            "lease_expires_at": None,
-        }
-        session.execute(update(Job).where(mine).values(values | {"finished_at": utcnow()}))
+        job = session.scalar(select(Job).where(mine).execution_options(populate_existing=True))
+        if job is None:
+            return
+        ended = {"finished_at": utcnow(), "lease_expires_at": None, "error": TOO_LONG.format(job.time_limit)}
+        statement = update(Job).where(mine, Job.attempt == job.attempt).values(status="failed", **ended)
+        if session.execute(statement.execution_options(synchronize_session=False)).rowcount:  # type: ignore[attr-defined]
+            _tell(job, told)
 
 
 def mark_sent(ids: list[int]) -> None:

@@ -27,10 +27,10 @@ from app import logs
 from app.extensions import db
 from app.models.jobs import QUEUES
 from app.services import audit, jobs_sweep, maintenance
-from app.tasks.declare import REGISTRY, TRANSIENT
+from app.tasks.declare import REGISTRY, TRANSIENT, told
 from app.tasks.presence import Presence
-from app.tasks.queue import SEND_SECONDS, sweep
-from app.tasks.runner import execute
+from app.tasks.queue import SEND_SECONDS
+from app.tasks.runner import execute, sweep
 from app.tasks.transport import MALFORMED, Channel, Seldom
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class JobRequest(Request):
         """Fail a job that did not end by itself when it was told that its time was over."""
         super().on_timeout(soft, timeout)
         if not soft:
-            self._tell(jobs_sweep.fail_over_time)
+            self._tell(partial(jobs_sweep.fail_over_time, told()))
 
     def on_failure(self, exc_info: Any, **kwargs: Any) -> None:
         """Let another process begin at once where one died; the message goes back to Redis after that."""

@@ -90,6 +90,11 @@ class Spec:
         return timedelta(seconds=min(first * 2 ** (attempt - 1), most) * random.uniform(0.5, 1))  # noqa: S311
 
 
+def told() -> set[str]:
+    """Return the names of the jobs of whose end their owners are told."""
+    return {spec.name for spec in REGISTRY.values() if spec.told}
+
+
 def job(name: str, **facts: Any) -> Callable[[Callable[..., Facts]], Spec]:
     """Declare a job; see `Spec` for the facts."""
 
@@ -164,4 +169,4 @@ class Run:
             self._walk.close()
 
 
-__all__ = ["REGISTRY", "TRANSIENT", "Part", "Run", "Spec", "Stopping", "add_up", "job", "same_work"]
+__all__ = ["REGISTRY", "TRANSIENT", "Part", "Run", "Spec", "Stopping", "add_up", "job", "same_work", "told"]

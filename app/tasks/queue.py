@@ -1,7 +1,6 @@
 """Messages that wake workers up: each is a job's id and nothing else, and may be lost, doubled or late without harm."""
 
 import logging
-from collections.abc import Sequence
 
 from celery import Celery
 from flask import current_app
@@ -29,10 +28,3 @@ def send(*rows: Job) -> int:
     if taken:
         jobs_sweep.mark_sent(taken)
     return len(taken)
-
-
-def sweep() -> int:
-    """Send what was not sent, or whose worker died; return how many messages went out."""
-    jobs_sweep.end_abandoned()
-    waiting: Sequence[Job] = jobs_sweep.to_send()
-    return send(*waiting) if waiting else 0

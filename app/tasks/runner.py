@@ -19,9 +19,9 @@ from app.models.jobs import Job
 from app.models.users import User
 from app.services import audit, jobs, jobs_parts, jobs_runs, jobs_sweep, notifications
 from app.services.permissions import can, load_user
-from app.tasks.declare import REGISTRY, TRANSIENT, Part, Run, Spec, Stopping, job
+from app.tasks.declare import REGISTRY, TRANSIENT, Part, Run, Spec, Stopping, job, told
 from app.tasks.heartbeat import kept_alive
-from app.tasks.queue import send, sweep
+from app.tasks.queue import send
 
 __all__ = ["REGISTRY", "Part", "Run", "Spec", "again", "execute", "job", "send", "submit", "submit_for", "sweep"]
 
@@ -239,3 +239,10 @@ def _write(run: Run, row: Job, spec: Spec | None, how: Outcome) -> None:
         jobs_runs.finish(run.job_id, run.attempt, how.status, how.result, how.error)
         if run.owner and run.told and how.status != "cancelled":
             notifications.tell([run.owner.id], "job", key=f"job:{run.job_id}", job_id=run.job_id)
+
+
+def sweep() -> int:
+    """Send what was not sent, or whose worker died; return how many messages went out."""
+    jobs_sweep.end_abandoned(told())
+    waiting = jobs_sweep.to_send()
+    return send(*waiting) if waiting else 0

@@ -7,7 +7,8 @@ from app.models.jobs import Job
 from app.services import jobs_slots
 from app.tasks import broker, schedule
 from app.tasks.declare import REGISTRY
-from app.tasks.queue import send, sweep
+from app.tasks.queue import send
+from app.tasks.runner import sweep
 
 
 def start(name: str) -> Job | None:

@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
 from app.db import transaction, utcnow
 from app.errors import Conflict, Invalid, Limited, NotFound
 from app.extensions import db
-from app.models import Job, Todo
+from app.models import Job, Notification, Todo
 from app.services import jobs, jobs_runs, jobs_sweep
 from app.tasks.runner import again, execute, submit, submit_for, sweep
 from tests.factories import create_job
@@ -136,16 +136,17 @@ def test_job_that_is_told_that_its_time_is_over_fails_with_the_limit(cast, decla
 
 
 def test_worker_says_at_once_which_of_its_processes_died(cast, declare):
-    job = submit_for(None, declare(adding(cast.alice), time_limit=7), count=1)
+    job = submit_for(cast.alice.id, declare(adding(cast.alice), time_limit=7), count=1)
     jobs_runs.claim(job.id, "one@host", 42)
     for worker, pid in (("two@host", 42), ("one@host", 43)):
         jobs_sweep.let_go(job.id, worker, pid)
-        jobs_sweep.fail_over_time(job.id, worker, pid)
+        jobs_sweep.fail_over_time({job.name}, job.id, worker, pid)
     assert jobs_runs.claim(job.id) is None
     jobs_sweep.let_go(job.id, "one@host", 42)
     assert jobs_runs.claim(job.id, "one@host", 44).attempt == 2
-    jobs_sweep.fail_over_time(job.id, "one@host", 44)
+    jobs_sweep.fail_over_time({job.name}, job.id, "one@host", 44)
     assert (reread(job).status, reread(job).error) == ("failed", "It took longer than 7 seconds.")
+    assert db.session.scalars(select(Notification.job_id)).all() == [job.id]
 
 
 @pytest.mark.parametrize("hours", [-1, 1])

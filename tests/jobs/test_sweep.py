@@ -3,9 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from app import create_app
 from app.db import utcnow
+from app.extensions import db
+from app.models import Notification
 from app.services import jobs_sweep
 from app.tasks.runner import execute, sweep
 from app.tasks.schedule import SCHEDULE
@@ -75,6 +78,7 @@ def test_sweep_fails_a_job_whose_worker_died_too_often(cast, queue):
     assert (found.status, found.error) == ("failed", "The worker stopped unexpectedly 3 times.")
     assert found.finished_at is not None
     assert found.lease_expires_at is None
+    assert db.session.execute(select(Notification.user_id, Notification.job_id)).all() == [(cast.alice.id, job.id)]
 
 
 @pytest.mark.parametrize("attempt", [1, MAX_ATTEMPTS])
