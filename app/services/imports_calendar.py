@@ -1,7 +1,7 @@
 """Tasks (VTODO) of an iCalendar file, RFC 5545, one in memory at a time."""
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from icalendar import Todo as Task
@@ -77,9 +77,9 @@ def _day(value: Any) -> str:
 
 
 def _instant(value: Any) -> str:
-    """Return an instant, with its offset if it has one."""
+    """Return an instant, with its offset if it has one; some programs give a day only."""
     found = getattr(value, "dt", None)
-    return found.isoformat() if isinstance(found, datetime) else str(value or "")
+    return found.isoformat() if isinstance(found, date) else str(value or "")
 
 
 def _mail(address: str) -> str:

@@ -108,6 +108,11 @@ def test_tasks_of_a_calendar_become_todos():
     assert plants.key != soil.key
 
 
+def test_task_that_was_completed_on_a_day_was_at_its_begin():
+    _, soil = rows(CALENDAR.replace("COMPLETED:20260102T090000Z", "COMPLETED;VALUE=DATE:20260102").encode())
+    assert (soil.problems, soil.fields["completed_at"]) == ([], datetime(2026, 1, 2, tzinfo=UTC))
+
+
 def test_task_that_is_damaged_is_one_wrong_row_and_no_more():
     broken = CALENDAR.replace("PRIORITY:2", "PRIORITY:high").encode()
     plants, soil = rows(broken)
