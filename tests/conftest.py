@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import Context
 from datetime import UTC, datetime
 from functools import cache
@@ -19,7 +19,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
-from sqlalchemy import create_engine, event, insert, make_url, text
+from sqlalchemy import Connection, create_engine, event, insert, make_url, text
 from sqlalchemy.pool import NullPool
 
 from app import create_app
@@ -160,6 +160,29 @@ def emptying() -> list[str]:
     names = [table.name for table in reversed(db.Model.metadata.sorted_tables) if table.name not in KEPT]
     roles = "ab_role WHERE name NOT IN ('Admin', 'Manager', 'Member', 'Viewer', 'Public')"
     return [f"DELETE FROM {rows}" for rows in (AuditEntry.__tablename__, *names, roles)]
+
+
+@pytest.fixture
+def frozen(app: Flask) -> Callable[[], AbstractContextManager[None]]:
+    """Returns a function: within what it returns, the database takes no changes."""
+
+    @contextmanager
+    def freeze() -> Iterator[None]:
+        words = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET TRANSACTION READ ONLY"}
+
+        def forbid(connection: Connection) -> None:
+            connection.exec_driver_sql(words[connection.dialect.name])
+
+        db.session.rollback()
+        event.listen(db.engine, "begin", forbid)
+        try:
+            yield
+        finally:
+            event.remove(db.engine, "begin", forbid)
+            db.session.rollback()
+            db.engine.dispose()  # SQLite's connections would take no changes for ever
+
+    return freeze
 
 
 @pytest.fixture
