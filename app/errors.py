@@ -170,7 +170,11 @@ def show(error: Exception) -> ResponseReturnValue:
     elif isinstance(error, RequestRedirect):
         return cast(Response, error)  # a redirect, such as the one that adds a missing slash
     elif isinstance(error, CSRFError):
-        status, message = 400, "This form is too old, or came from another site. Reload the page and try again."
+        # reloading the page of this error would only send the old form again
+        step = (
+            "Reload the page and try again." if _wants_json() else "Log in if you have to, go back and send it again."
+        )
+        status, message = 400, f"This form is too old, or came from another site. {step}"
     elif isinstance(error, HTTPException):
         status = error.code or 500
         message = MESSAGES.get(status, MESSAGES[400])

@@ -90,7 +90,7 @@ def test_wrong_method_is_405_and_names_the_right_ones(login, path, skin):
 def test_form_without_token_is_400_and_changes_nothing(login, path, skin):
     answer = login("ada").post(path, data={"title": "Plants", "owner": "ada"})
     check_page(answer, 400, skin)
-    assert "Reload the page" in answer.text
+    assert "go back and send it again" in answer.text
     assert db.session.query(Todo).count() == 0
 
 

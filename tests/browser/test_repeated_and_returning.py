@@ -68,7 +68,26 @@ def test_tick_after_the_session_ended_leads_to_the_login_page(page: Page, site: 
     watch.expect(400, 401)
     page.context.clear_cookies()
     todo(page, "Too late").locator(".tick").click()
-    expect(page.get_by_text("Reload the page and try again")).to_be_visible()
+    expect(page.get_by_text("go back and send it again")).to_be_visible()
+
+
+@ONE_SITE
+def test_what_was_written_while_the_session_ended_can_be_sent_after_going_back(page: Page, site: Site, watch: Watch):
+    owner = site.add_person(time_zone_known=True)  # see above
+    number = site.add_todo(owner, "Long letter")
+    sign_in(page, owner)
+    page.goto(f"todos/{number}")
+    page.get_by_label("Notes").fill("Dear all")
+    page.context.clear_cookies()
+    watch.expect(400)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Log in if you have to, go back and send it again.")).to_be_visible()
+    sign_in(page.context.new_page(), owner)
+    page.go_back()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", level=1, name="My todos")).to_be_visible()
+    page.goto(f"todos/{number}")
+    expect(page.get_by_label("Notes")).to_have_value("Dear all")
 
 
 @ONE_SITE
