@@ -123,7 +123,7 @@ def test_owner_runs_an_ended_job_again(login, cast):
 def test_page_says_that_no_worker_was_seen(login, cast):
     job = create_job(cast.alice, sent_at=utcnow())
     client = login("alice")
-    assert "no worker has been seen yet" in client.get(f"/jobs/{job.id}").text
+    assert "no worker is alive" in client.get(f"/jobs/{job.id}").text
     jobs_workers.seen("one@host", ["interactive"], 2, [])
     assert "no worker" not in client.get(f"/jobs/{job.id}").text
     for seconds, said in ((119, False), (120, True)):
