@@ -1,5 +1,10 @@
 """Redis that is down, hangs, forgets or comes back: nothing is lost, pages answer."""
 
+from contextlib import suppress
+from socket import AF_UNIX, SHUT_RDWR
+from socket import socket as Socket
+from threading import Thread
+
 import pytest
 from redis import Redis
 from sqlalchemy import select, update
@@ -8,6 +13,7 @@ from app.db import transaction, utcnow
 from app.extensions import db
 from app.models import Job, Todo
 from app.services.jobs_sweep import RESEND_AFTER
+from app.tasks import queue
 from app.tasks.runner import send, sweep
 from tests.factories import create_job, create_todo
 from tests.faults.conftest import BEAT, BEATS
@@ -35,6 +41,32 @@ def test_page_answers_and_keeps_the_job_while_redis_is_away(faulty, login, cast,
     broker.resume()
     assert sweep() == 1
     assert "The queue cannot be reached" not in client.get(f"/jobs/{job.id}").text
+
+
+def test_page_asks_a_redis_that_hangs_only_once_and_for_two_seconds_at_most(make_app, login, cast, scratch):
+    asked = []
+    (scratch / "hangs.sock").unlink(missing_ok=True)
+    with Socket(AF_UNIX) as listener:
+        listener.bind(str(scratch / "hangs.sock"))
+        listener.listen()
+
+        def hang():
+            with suppress(OSError):
+                while True:
+                    asked.append(listener.accept())
+
+        Thread(target=hang, daemon=True).start()
+        other = make_app(REDIS_URL=f"unix://{scratch / 'hangs.sock'}")
+        todo = create_todo(cast.alice)
+        answer = login("alice", on=other).send(f"/selection/export?id={todo.id}", {"kind": "csv"})
+        listener.shutdown(SHUT_RDWR)
+    assert answer.status_code == 302
+    assert len(asked) == 1
+    for connection, _ in asked:
+        connection.close()
+    options = other.extensions["celery"].conf.broker_transport_options | queue.SEND_OPTIONS
+    assert options["socket_connect_timeout"] + options["socket_timeout"] <= 2
+    assert options["max_retries"] == 0
 
 
 def test_login_works_while_redis_is_away(faulty, cast, broker):

@@ -2,11 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from socket import AF_UNIX, SHUT_RDWR
-from socket import socket as Socket
-from threading import Thread
 
 import pytest
 from redis import Redis
@@ -15,7 +11,6 @@ from sqlalchemy import select
 from app.db import utcnow
 from app.extensions import db
 from app.models import Attachment, Job, JobWorker, Todo
-from app.tasks import queue
 from app.tasks.runner import send
 from tests.factories import create_job, create_todo
 from tests.faults.processes import environment, heal, wait_until
@@ -124,32 +119,6 @@ def test_each_job_runs_once_and_pages_answer_whatever_befalls_redis(crew, faulty
         return db.session.scalar(select(JobWorker.name).where(JobWorker.seen_at > back))
 
     wait_until(seen, "the worker says again that it lives")
-
-
-def test_page_asks_a_redis_that_hangs_only_once_and_for_two_seconds_at_most(make_app, login, cast, scratch):
-    asked = []
-    (scratch / "hangs.sock").unlink(missing_ok=True)
-    with Socket(AF_UNIX) as listener:
-        listener.bind(str(scratch / "hangs.sock"))
-        listener.listen()
-
-        def hang():
-            with suppress(OSError):
-                while True:
-                    asked.append(listener.accept())
-
-        Thread(target=hang, daemon=True).start()
-        other = make_app(REDIS_URL=f"unix://{scratch / 'hangs.sock'}")
-        todo = create_todo(cast.alice)
-        answer = login("alice", on=other).send(f"/selection/export?id={todo.id}", {"kind": "csv"})
-        listener.shutdown(SHUT_RDWR)
-    assert answer.status_code == 302
-    assert len(asked) == 1
-    for connection, _ in asked:
-        connection.close()
-    options = other.extensions["celery"].conf.broker_transport_options | queue.SEND_OPTIONS
-    assert options["socket_connect_timeout"] + options["socket_timeout"] <= 2
-    assert options["max_retries"] == 0
 
 
 def test_message_for_a_row_that_is_not_there_yet_harms_neither(crew, faulty, cast, ended):
