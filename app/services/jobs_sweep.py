@@ -40,14 +40,8 @@ def end_abandoned(told: Collection[str]) -> int:
                 done = session.execute(update(Job).where(same).values(status="failed", error=error, **ended))
                 if done.rowcount:  # type: ignore[attr-defined]
                     count += 1
-                    _tell(job, told)
+                    notifications.job_ended(job, told)
     return count
-
-
-def _tell(job: Job, told: Collection[str]) -> None:
-    """Tell the owner of a job that it failed, as its worker would have done."""
-    if job.owner_id and job.parent_id is None and job.name in told:
-        notifications.tell([job.owner_id], "job", key=f"job:{job.id}", job_id=job.id)
 
 
 def _why_over(job: Job) -> str | None:
@@ -99,7 +93,7 @@ def fail_over_time(told: Collection[str], job_id: int, worker: str, pid: int | N
         ended = {"finished_at": utcnow(), "lease_expires_at": None, "error": TOO_LONG.format(job.time_limit)}
         statement = update(Job).where(mine, Job.attempt == job.attempt).values(status="failed", **ended)
         if session.execute(statement.execution_options(synchronize_session=False)).rowcount:  # type: ignore[attr-defined]
-            _tell(job, told)
+            notifications.job_ended(job, told)
 
 
 def mark_sent(ids: list[int]) -> None:

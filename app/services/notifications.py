@@ -1,6 +1,6 @@
 """Telling people what concerns them, once, within the transaction of what happened."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import select, update
@@ -38,6 +38,17 @@ def tell(
     """
     about = {"kind": kind, "key": key, "actor": by.get_full_name() if by else "", "todo_id": todo_id, "job_id": job_id}
     add([about | {"user_id": user_id} for user_id in sorted(set(user_ids) - ({by.id} if by else set()))])
+
+
+def job_ended(job: Job, told: Collection[str]) -> None:
+    """Tell the owner of a job within the present transaction that it ended, unless it is a part.
+
+    Args:
+        job: which.
+        told: names of the jobs of whose end their owners are told.
+    """
+    if job.owner_id and job.parent_id is None and job.name in told:
+        tell([job.owner_id], "job", key=f"job:{job.id}", job_id=job.id)
 
 
 def add(rows: list[dict[str, Any]]) -> None:

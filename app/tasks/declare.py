@@ -114,7 +114,6 @@ class Run:
     owner: User | None
     done: int = 0
     found: Facts = field(default_factory=dict)  # the result so far: kept with each batch, also of earlier attempts
-    told: bool = False
     is_stopping: Callable[[], bool] = lambda: False
     came_further: bool = False  # than any attempt before
     _walk: Generator[Any, None, None] | None = None

@@ -129,9 +129,8 @@ def execute(
         log.info("job %s is not to be had", job_id)
         return
     spec = REGISTRY.get(row.name)
-    told = spec is not None and spec.told and row.parent_id is None
     owner = load_user(row.owner_id) if row.owner_id else None
-    run = Run(row.id, row.attempt, owner, row.progress_done, dict(row.result or {}), told, is_stopping)
+    run = Run(row.id, row.attempt, owner, row.progress_done, dict(row.result or {}), is_stopping)
     logs.job_owner.set(row.owner_id)
     log.info("job %s %s starts, attempt %s", row.id, row.name, row.attempt)
     with audit.acting(audit.Origin(lambda: row.owner_id, job_id=row.parent_id or row.id)):
@@ -237,8 +236,8 @@ def _write(run: Run, row: Job, spec: Spec | None, how: Outcome) -> None:
         jobs_runs.put_back(run.job_id, run.attempt, utcnow() + spec.delay(row.attempt - row.excused), how.error)
     else:
         jobs_runs.finish(run.job_id, run.attempt, how.status, how.result, how.error)
-        if run.owner and run.told and how.status != "cancelled":
-            notifications.tell([run.owner.id], "job", key=f"job:{run.job_id}", job_id=run.job_id)
+        if run.owner and how.status != "cancelled":
+            notifications.job_ended(row, told())
 
 
 def sweep() -> int:
