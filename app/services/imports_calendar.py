@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from textwrap import shorten
 from typing import Any
 
 from icalendar import Todo as Task
@@ -11,7 +12,9 @@ from app.services.imports_read import Lines
 
 # RFC 5545, section 3.8.1.9: 1 is the highest, 9 the lowest, 0 undefined
 PRIORITIES = ("normal", "urgent", "urgent", "high", "high", "normal", "low", "low", "low", "low")
+SINGLE = ("UID", "SUMMARY", "DESCRIPTION", NUMBER, "PRIORITY", "DUE", "COMPLETED", "CREATED", "LAST-MODIFIED", "STATUS")
 MAIL = "mailto:"
+LONGEST_REASON = 160  # characters
 
 
 def tasks(lines: Lines) -> Iterator[dict[str, str] | str]:
@@ -39,12 +42,17 @@ def _read(source: str) -> dict[str, str] | str:
     try:
         task: Any = Task.from_ical(source)
         return _values(task)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError):
+    except ValueError as error:  # which says what it found there
+        return shorten(f"is no task as RFC 5545 has it: {error}", LONGEST_REASON, placeholder=" …").rstrip(".")
+    except (TypeError, KeyError, IndexError, AttributeError, OverflowError):
         return "is no task as RFC 5545 has it"
 
 
 def _values(task: Any) -> dict[str, str]:
     """Return the properties that have a meaning here."""
+    for name in SINGLE:
+        if isinstance(task.get(name), list):
+            raise ValueError(f"{name} is there more than once")
     found = {name: str(task.get(name, "")) for name in ("UID", "SUMMARY", "DESCRIPTION", NUMBER)}
     level = int(task.get("PRIORITY", 0))
     found["PRIORITY"] = PRIORITIES[level] if 0 <= level <= 9 else str(level)

@@ -114,10 +114,16 @@ def test_task_that_was_completed_on_a_day_was_at_its_begin():
 
 
 def test_task_that_is_damaged_is_one_wrong_row_and_no_more():
-    broken = CALENDAR.replace("PRIORITY:2", "PRIORITY:high").encode()
-    plants, soil = rows(broken)
-    assert [one.reason for one in plants.problems] == ["The row is no task as RFC 5545 has it."]
-    assert soil.fields["title"] == "Buy soil"
+    damaged = {
+        "PRIORITY:high": "Expected int, got: high",
+        "PRIORITY:2\nDUE:20261331": "Wrong date format 20261331",
+        "PRIORITY:2\nPRIORITY:3": "PRIORITY is there more than once",
+        "PRIORITY:2\nDUE:" + "9" * 500: "Expected datetime, date, or time. Got: …",
+    }
+    for line, why in damaged.items():
+        plants, soil = rows(CALENDAR.replace("PRIORITY:2", line).encode())
+        assert [one.reason for one in plants.problems] == [f"The row is no task as RFC 5545 has it: {why}."]
+        assert soil.fields["title"] == "Buy soil"
     cut = CALENDAR[: CALENDAR.index("STATUS")].encode()
     assert [one.reason for one in rows(cut)[1].problems] == ["The row does not end: END:VTODO is missing."]
 
