@@ -69,7 +69,7 @@ BUDGET = {
     "/admin/roles/list/": 4,
     "/admin/roles/edit/{role}": 5,
     "/admin/permissions/list/": 3,
-    "/admin/jobs/overview": 7,
+    "/admin/jobs/overview": 8,
     "/admin/jobs/list/": 3,
     "/admin/audit/list/": 4,
     "/admin/audit/list/?who=command&entity=todo": 4,

@@ -24,7 +24,6 @@ from app.services.permissions import Grant
 CLOCK_SECONDS = 5
 REDIS_LIMITS = {"socket_connect_timeout": 2, "socket_timeout": 2}
 WAITING = timedelta(minutes=10)
-MISSED_TURNS = timedelta(minutes=45)  # of a line that runs every 15 minutes
 
 
 @dataclass
@@ -234,7 +233,7 @@ def scheduler() -> Iterator[Finding]:
     if silence is None:
         found = "nothing has ever been started by the clock"
         yield Finding("scheduler", "warning", found, "Start one: celery -A run beat; and a worker.")
-    elif silence > MISSED_TURNS and not maintenance.sign():
+    elif silence > jobs_slots.MISSED_AFTER and not maintenance.sign():
         found = f"nothing has been started by the clock for {silence // timedelta(minutes=1):,} minutes"
         yield Finding("scheduler", "failed", found, "Start one: celery -A run beat. It needs Redis and a worker.")
     else:

@@ -11,6 +11,8 @@ from app.db import transaction, utcnow
 from app.extensions import db
 from app.models.jobs import ACTIVE, Job, JobSlot
 
+MISSED_AFTER = timedelta(minutes=45)  # of which some line runs every 15
+
 
 def slot_of(seconds: int, now: datetime | None = None) -> datetime:
     """Return when the present turn of a line that runs every so many seconds began, in UTC."""

@@ -102,6 +102,8 @@ class JobAdmin(RowView):
         workers = [
             (worker, jobs_workers.is_alive(worker), jobs_workers.busy(worker)) for worker in jobs_workers.all_known()
         ]
+        silence = jobs_slots.silence()
+        seen |= {"silence": silence, "is_late": silence is None or silence > jobs_slots.MISSED_AFTER}
         seen |= {"workers": workers, "readable": readable, "at_once": jobs_failures.AT_ONCE}
         may = {"may_run": self.may("can_run"), "may_repeat": self.may("can_again")}
         return self.render_template("admin/jobs.html", **may, **seen)

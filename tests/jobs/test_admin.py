@@ -10,7 +10,7 @@ from app.db import transaction, utcnow
 from app.extensions import db
 from app.models import Job
 from app.models.jobs import JobWorker
-from app.services import jobs_report, jobs_workers
+from app.services import jobs_report, jobs_slots, jobs_workers
 from tests.factories import create_job
 from tests.jobs.test_engine import reread
 
@@ -77,7 +77,16 @@ def repeated(answer):
 def test_empty_overview_says_what_to_do(login, cast):
     page = login("ada").get("/admin/jobs/overview").text
     assert "celery -A run worker" in page
+    assert "celery -A run beat" in page
     assert "Nothing failed." in page
+
+
+def test_overview_says_since_when_no_scheduler_starts_anything(login, cast):
+    for minutes, text in ((50, "by the clock for 50 minutes."), (40, None)):
+        jobs_slots.start("jobs.purge", utcnow() - timedelta(minutes=minutes))
+        page = login("ada").get("/admin/jobs/overview").text
+        assert text is None or text in page
+        assert ("celery -A run beat" in page) == bool(text)
 
 
 def test_report_counts_hours_queues_and_errors(cast):
