@@ -141,6 +141,8 @@ def stop(job: Job) -> None:
     now = utcnow()
     family = or_(Job.id == job.id, Job.parent_id == job.id)
     with transaction() as session:
+        # a worker may just hand a job back, or split it: wait for it, since PostgreSQL would pass over what it writes
+        session.execute(select(Job.id).where(family).order_by(Job.id).with_for_update(key_share=True)).all()
         ended = {"status": "cancelled", "cancel_requested_at": now, "finished_at": now, "lease_expires_at": None}
         session.execute(update(Job).where(family, Job.status == "queued").values(ended))
         session.execute(update(Job).where(family, Job.status == "running").values(cancel_requested_at=now))

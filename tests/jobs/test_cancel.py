@@ -1,12 +1,16 @@
 """Stopping a job: at once while it waits, at its next batch while it runs, by its owner or a manager only."""
 
-import pytest
+from threading import Event
 
-from app.db import utcnow
+import pytest
+from sqlalchemy import select
+
+from app.db import transaction, utcnow
 from app.errors import NotFound
 from app.extensions import db
 from app.models import Job, Todo
 from app.services import jobs, jobs_runs
+from app.services.jobs_parts import Part
 from app.tasks.runner import execute, submit_for
 from tests.factories import create_job
 from tests.jobs.test_engine import reread, titles
@@ -53,6 +57,30 @@ def test_running_job_keeps_running_until_it_notices(login, cast):
 def test_abandoned_job_that_was_to_stop_is_not_taken_over(cast):
     job = create_job(cast.alice, "running", lease_expires_at=utcnow(), cancel_requested_at=utcnow())
     assert jobs_runs.claim(job.id) is None
+
+
+@pytest.mark.parametrize("how", ["handed back", "split"])
+def test_cancel_holds_while_a_worker_hands_the_job_back_or_splits_it(app, cast, elsewhere, how):
+    job = create_job(cast.alice, "running", attempt=1, lease_expires_at=utcnow())
+    written, asked = Event(), Event()
+
+    def work():
+        with transaction():
+            if how == "split":
+                jobs_runs.split(job, [Part({}), Part({})])
+            else:
+                jobs_runs.put_back(job.id, job.attempt)
+            written.set()
+            asked.wait(1)  # PostgreSQL lets the other wait for our end, SQLite for our begin
+
+    def cancel():
+        written.wait()
+        jobs.stop(job)
+        asked.set()
+
+    works = iter((work, cancel))
+    elsewhere(lambda: next(works)(), times=2)
+    assert {reread(job).status} | set(db.session.scalars(select(Job.status))) == {"cancelled"}
 
 
 @pytest.mark.parametrize("status", ["succeeded", "failed", "cancelled"])
