@@ -1,5 +1,7 @@
 """Two schedulers at once, and a clock that jumps: each turn makes one job, and no job runs twice."""
 
+import time
+
 import pytest
 from sqlalchemy import func, select
 
@@ -11,14 +13,16 @@ from tests.faults.conftest import BEAT, BEATS, WORKER, hasty
 from tests.faults.processes import wait_until
 
 APP = "tests.faults.jumping_clock"
+TURN = 1800  # seconds
 
 
 @pytest.fixture
 def jump(tmp_path):
-    """Returns a function that moves the clock of all processes by so many hours."""
+    """Returns a function that moves the clock of all processes by so many hours, from the middle of a turn."""
+    base = TURN / 2 - time.time() % TURN  # so that none ends while a test runs
 
     def move(hours):
-        (tmp_path / "new").write_text(str(hours * 3600))
+        (tmp_path / "new").write_text(str(base + hours * 3600))
         (tmp_path / "new").rename(tmp_path / "offset")
 
     move(0)
@@ -60,8 +64,8 @@ def test_two_schedulers_make_one_job_for_each_turn(begin, jump, faulty):
 
 
 def test_clock_that_jumps_an_hour_forward_and_back_runs_nothing_twice(begin, jump, slow, ended, cast):
-    begin(WORKER, " ready.", 1800)
-    beat = begin(BEAT, BEATS, 1800)
+    begin(WORKER, " ready.", TURN)
+    beat = begin(BEAT, BEATS, TURN)
     send(slow.job)
     slow.pid()
     wait_until(lambda: turns() == len(started()) == 1, "the present turn came")

@@ -54,13 +54,14 @@ def test_worker_that_is_told_to_end_while_it_hands_out_a_job_ends_soon(start, en
 
 
 def test_rolling_restart_of_workers_under_load_costs_no_attempt(start, ended, cast):
-    workers = [start([*hasty(WORKER), "-n", f"{name}@host"]) for name in ("one", "two")]
-    start(hasty(BEAT), BEATS)
+    patient = {"SECONDS_OF_LEASE": "30"}  # no lease runs out by a busy machine alone, which would cost an attempt
+    workers = [start([*hasty(WORKER), "-n", f"{name}@host"], **patient) for name in ("one", "two")]
+    start(hasty(BEAT), BEATS, **patient)
     whole = create_job(cast.alice, name="tests.parts", args={"count": 1000, "size": 50})
     small = [create_job(cast.alice, name="tests.row", args={"title": f"Small {number}"}) for number in range(30)]
     send(whole, *small)
     for number, old in enumerate(workers):
-        start([*hasty(WORKER), "-n", f"new-{number}@host"])
+        start([*hasty(WORKER), "-n", f"new-{number}@host"], **patient)
         assert old.terminate() == 0
     for job in (whole, *small):
         assert ended(job).status == "succeeded"

@@ -129,7 +129,9 @@ def test_owner_runs_an_ended_job_again(login, cast):
     assert f"Job #{job.id}" in login("alice").get(f"/jobs/{new.id}").text
 
 
-def test_page_says_that_no_worker_was_seen(login, cast):
+def test_page_says_that_no_worker_was_seen(login, cast, monkeypatch):
+    now = utcnow()
+    monkeypatch.setattr("app.db.clock", lambda: now)
     job = create_job(cast.alice, sent_at=utcnow())
     client = login("alice")
     assert "no worker is alive" in client.get(f"/jobs/{job.id}").text

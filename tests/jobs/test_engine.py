@@ -388,7 +388,7 @@ def test_each_batch_renews_the_lease(cast, declare, elsewhere):
 
 
 def test_step_that_takes_longer_than_the_lease_keeps_it(cast, declare, elsewhere, monkeypatch):
-    monkeypatch.setattr(jobs_runs, "LEASE", timedelta(seconds=0.6))
+    monkeypatch.setattr(jobs_runs, "LEASE", timedelta(seconds=1.5))
 
     def lease():
         return db.session.scalar(select(Job.lease_expires_at))

@@ -216,8 +216,9 @@ def test_counts_of_a_server_that_was_killed_go_when_another_starts(new_database,
         lock = os.open(held, os.O_RDONLY)
         fcntl.flock(lock, fcntl.LOCK_EX)  # as a running server does
         try:
-            servers[0].wait().process.kill()
-            [left] = memory.glob(f"todos-counts-*/counter_{servers[0].process.popen.pid}.db")
+            pid = servers[0].wait().process.popen.pid
+            [left] = memory.glob(f"todos-counts-*/counter_{pid}.db")
+            servers[0].process.kill()
             servers.append(Site(SERVERS["gunicorn run:app"], environ, tmp_path / "other"))
             servers[1].wait()
             assert not left.parent.exists()
