@@ -286,6 +286,55 @@ def test_nobody_talks_to_anybody_unless_a_policy_says_so(objects):
     assert policies["dns"]["egress"][0]["to"][0]["podSelector"]["matchLabels"] == {"k8s-app": "kube-dns"}
 
 
+DATABASES = {
+    "dev": {("postgresql", 5432), ("valkey", 6379)},
+    "production": {("10.0.0.0/8", 5432), ("10.0.0.0/8", 6379)},
+    "digitalocean": {("10.0.0.0/8", 25060), ("10.0.0.0/8", 25061)},
+}
+MAIL = {"dev": (465, 587), "production": (465, 587), "digitalocean": (465, 587, 2525)}
+
+
+def selects(selector: dict, labels: dict) -> bool:
+    """Tell whether a selector selects what has these labels."""
+    wanted = [(key, [value]) for key, value in selector.get("matchLabels", {}).items()]
+    for one in selector.get("matchExpressions", []):
+        assert one["operator"] == "In"
+        wanted.append((one["key"], one["values"]))
+    return all(labels.get(key) in values for key, values in wanted)
+
+
+def lanes(objects, labels, way: str) -> set:
+    """Return with whom a pod with these labels may begin to talk ("egress"), or who with it ("ingress"), by port."""
+    side = "to" if way == "egress" else "from"
+    found = set()
+    for policy in (one["spec"] for one in of_kind(objects, "NetworkPolicy")):
+        if way.capitalize() in policy["policyTypes"] and selects(policy["podSelector"], labels):
+            for rule in policy.get(way, []):
+                for other in rule[side]:
+                    peer = [other[key] for key in ("namespaceSelector", "podSelector") if key in other]
+                    words = [word for selector in peer for word in selector["matchLabels"].values()]
+                    who = other["ipBlock"]["cidr"] if "ipBlock" in other else "/".join(words)
+                    found |= {(who, port["port"]) for port in rule["ports"]}
+    return found
+
+
+def test_each_pod_reaches_what_it_needs_and_nothing_else(objects, overlay):
+    """The policies name labels of others; a misspelt one would cut the site off."""
+    dns, proxy, databases = {("kube-system/kube-dns", 53)}, {("ingress-nginx", "http")}, DATABASES[overlay]
+    web = proxy | {("monitoring", "http")}
+    mail = {("0.0.0.0/0", port) for port in MAIL[overlay]}
+    stores = {who: {("todos", port)} for who, port in databases} if overlay == "dev" else {}
+    for found, template in workloads(objects):
+        labels = template["metadata"]["labels"]
+        part = labels["app.kubernetes.io/component"]
+        into = web if part == "web" else stores.get(part, set())
+        out = dns if part in stores else dns | databases
+        out |= mail if part.startswith("worker-") else set()
+        assert (lanes(objects, labels, "ingress"), lanes(objects, labels, "egress")) == (into, out), name(found)
+    solver = {"acme.cert-manager.io/http01-solver": "true"}
+    assert lanes(objects, solver, "ingress") == (set() if overlay == "dev" else {("ingress-nginx", 8089)})
+
+
 def test_what_a_migration_needs_can_be_applied_before_the_rest(objects):
     """`kubectl apply --selector todos/stage=prepare` comes first: see k8s/README.md."""
     prepared = {name(found) for found in objects if found["metadata"].get("labels", {}).get("todos/stage") == "prepare"}

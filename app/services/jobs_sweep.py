@@ -58,8 +58,8 @@ def _why_over(job: Job) -> str | None:
 def to_send() -> list[Job]:
     """Return jobs whose message was never sent, may be lost, or whose worker died, urgent ones first.
 
-    A message is sent again after a minute, then after twice as long as it has waited, so that messages do not pile
-    up while no worker runs.
+    A message is sent again after a minute, and each time after a minute and half as long as the job had waited when
+    the last was sent, so that messages do not pile up while no worker runs.
     """
     now = utcnow()
     old = or_(Job.sent_at.is_(None), Job.sent_at < now - RESEND_AFTER, Job.sent_at > now + RESEND_AFTER)

@@ -13,7 +13,7 @@ from app.errors import Unavailable
 from app.extensions import db
 from app.models import Attachment, AttachmentChunk, Job, JobSlot
 from app.models.users import EndedSession
-from app.services import attachments, health, jobs_slots, jobs_sweep, todos_lists
+from app.services import attachments, health, jobs_slots, jobs_sweep, jobs_workers, todos_lists
 from app.tasks.runner import execute
 from app.tasks.schedule import SCHEDULE
 from app.tasks.turns import start, tick
@@ -126,6 +126,18 @@ def test_purge_deletes_ended_jobs_in_chunks_with_parts_and_files_and_keeps_the_o
     assert not {gone.id, part.id, routine.id} & left
     attachments.sweep_lost()
     assert db.session.scalar(select(func.count()).select_from(Attachment)) == 0
+
+
+def test_purge_forgets_old_turns_and_workers_that_went_without_a_word(app, clock):
+    for days, name in ((7, "kept"), (8, "gone")):
+        db.session.add(JobSlot(name=name, slot_at=utcnow() - timedelta(days=days)))
+    db.session.commit()
+    for hours, name in ((-25, "gone@host"), (25, "kept@host")):
+        clock(hours=hours)
+        jobs_workers.seen(name, ["bulk"], 2, [])
+    jobs_sweep.purge(30)
+    assert list(db.session.scalars(select(JobSlot.name))) == ["kept"]
+    assert [worker.name for worker in jobs_workers.all_known()] == ["kept@host"]
 
 
 def test_uploads_that_were_never_saved_go_after_a_day(cast, clock):

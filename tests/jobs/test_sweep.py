@@ -34,6 +34,14 @@ LEFT = {
 }
 
 
+@pytest.fixture
+def frozen_clock(monkeypatch):
+    """The present instant, for as long as the test runs."""
+    now = utcnow()
+    monkeypatch.setattr("app.db.clock", lambda: now)
+    return now
+
+
 @pytest.mark.parametrize("state", SENT)
 def test_sweep_sends_what_nobody_works_on(cast, queue, state):
     status, facts = SENT[state]
@@ -52,6 +60,20 @@ def test_sweep_leaves_the_others_alone(cast, queue, state):
     assert sweep() == 0
     assert len(queue) == 0
     assert (reread(job).status, reread(job).sent_at) == (status, sent_at)
+
+
+def test_urgent_jobs_are_sent_first_and_of_those_the_ones_that_never_were(cast):
+    long_ago = utcnow() - jobs_sweep.RESEND_AFTER - MINUTE
+    facts = [("bulk", None), ("interactive", long_ago), ("interactive", None), ("bulk", long_ago)]
+    bulk, sent, unsent, old = [create_job(cast.alice, queue=queue, sent_at=at).id for queue, at in facts]
+    assert [job.id for job in jobs_sweep.to_send()] == [unsent, sent, bulk, old]
+
+
+@pytest.mark.parametrize(("quiet", "is_sent"), [(timedelta(minutes=4, seconds=50), False), (5 * MINUTE, True)])
+def test_job_that_has_waited_long_is_sent_again_less_often(cast, frozen_clock, quiet, is_sent):
+    sent_at = frozen_clock - quiet
+    job = create_job(cast.alice, sent_at=sent_at, created_at=sent_at - 8 * MINUTE)
+    assert [found.id for found in jobs_sweep.to_send()] == [job.id] * is_sent
 
 
 def test_second_sweep_sends_nothing_twice(cast, queue):

@@ -4,8 +4,10 @@ import json
 import logging
 
 import pytest
+from flask import g, request_finished
 
 from app import logs
+from tests.conftest import count_queries
 from tests.faults.processes import environment
 from tests.test_gunicorn import SERVERS, Site
 
@@ -59,6 +61,18 @@ def test_slow_request_is_told_with_its_statements(lines):
     assert line["level"] == "WARNING"
     assert line["message"].startswith("slow: GET /health/ready 503 took ")
     assert line["statements"] == about(lines, "ready-01234567", "gunicorn.access")[0]["statements"]
+
+
+def test_statements_of_a_request_are_counted_once_each(app, login):
+    counted = []
+
+    def note(*_, **__):
+        counted.append(g.cost.statements)
+
+    with request_finished.connected_to(note, app), count_queries() as statements:
+        login("alice").get("/todos")
+    assert counted == [len(statements)]
+    assert len(statements) > 1
 
 
 def test_line_of_a_job_names_it_and_its_owner(app, cast):
