@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 
 from flask import current_app
 
-from app.services.doctor import Finding
+from app.services.doctor_finding import Finding
 
 SECONDS = 10
 
