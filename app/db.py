@@ -177,6 +177,11 @@ def encoding(connection: Connection) -> str:
     return "" if found == "UTF8" else found
 
 
+def knows_letters(connection: Connection) -> bool:
+    """Tell whether PostgreSQL's locale knows the small letter of each capital one; SQLite is taught it below."""
+    return connection.dialect.name != "postgresql" or connection.exec_driver_sql("SELECT lower('Ö')").scalar() == "ö"
+
+
 def init_app(app: Flask) -> None:
     """Give the application its engine; nothing connects yet."""
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(app.config["SQLALCHEMY_DATABASE_URI"])

@@ -34,6 +34,8 @@ from tools.valkey import Server
 
 DATABASES = ("sqlite", "postgresql")
 PREFIX = "/todo-flask-mvc"
+# what our own server knows of letters, whatever the machine's locale is
+LETTERS = "TEMPLATE template0 LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'"
 KEPT = {"ab_permission", "ab_view_menu", "ab_permission_view", "ab_permission_view_role", "ab_role", "alembic_version"}
 
 
@@ -82,7 +84,8 @@ def new_database(scratch: Path, request: pytest.FixtureRequest) -> Callable[...,
         server = request.getfixturevalue("postgresql_uri")
         engine = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
         with engine.connect() as connection:
-            connection.execute(text(f'CREATE DATABASE "{name}" {options}'))
+            ours = "" if "TEST_DATABASE_URL" in os.environ else LETTERS
+            connection.execute(text(f'CREATE DATABASE "{name}" {options or ours}'))
         return make_url(server).set(database=name).render_as_string(hide_password=False)
 
     return make

@@ -13,7 +13,7 @@ from redis import Redis, RedisError
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from app.db import UTF8_REMEDY, encoding, utcnow
+from app.db import UTF8_REMEDY, encoding, knows_letters, utcnow
 from app.extensions import db
 from app.models.users import User
 from app.services import health, mail
@@ -87,6 +87,9 @@ def database() -> Iterator[Finding]:
     yield Finding("database", "ok", f"{db.engine.dialect.name} {version}")
     if wrong := encoding(db.session.connection()):
         yield Finding("encoding", "failed", f"{wrong}, not UTF8: most letters cannot be stored", UTF8_REMEDY)
+    elif not knows_letters(db.session.connection()):
+        remedy = "Make a database with LOCALE 'C.UTF-8' TEMPLATE template0, and restore a backup into it."
+        yield Finding("letters", "warning", "its locale knows A to Z only: a search for ö misses Ö", remedy)
     try:
         revision = db.session.scalar(text("SELECT version_num FROM alembic_version"))
     except SQLAlchemyError:

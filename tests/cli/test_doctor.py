@@ -17,7 +17,7 @@ from app.models import JobSlot
 from app.models.jobs import QUEUES
 from app.services import jobs_workers, maintenance
 from tests.cli.conftest import run_on
-from tests.conftest import db_dispose, settings
+from tests.conftest import db_dispose, migrate, settings
 from tests.factories import create_job
 
 
@@ -214,6 +214,14 @@ def test_database_that_cannot_store_every_letter_is_refused_and_told(new_databas
     result = run_on(app, "db", "upgrade")
     assert (result.exit_code, "encoded in SQL_ASCII" in result.stderr) == (1, True), result.output
     assert "ENCODING 'UTF8'" in examined(run_on(app, "doctor", "--json"))["encoding"]["remedy"]
+    db_dispose(app)
+
+
+def test_database_whose_locale_knows_few_letters_is_told(new_database):
+    app = create_app(settings(new_database("postgresql", "TEMPLATE template0 LOCALE 'C'")))
+    migrate(app)
+    found = examined(run_on(app, "doctor", "--json"))["letters"]
+    assert (found["status"], "'C.UTF-8'" in found["remedy"]) == ("warning", True)
     db_dispose(app)
 
 
