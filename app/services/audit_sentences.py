@@ -128,6 +128,9 @@ def _change(field: str, values: Sequence[Any] | None, names: Names) -> str:
     return f"removed the {name} {old}" if after in (None, "") else f"changed the {name} from {old} to {new}"
 
 
+NOUNS = ("file", "right", "role", "group")
+
+
 def _collection(field: str, removed: list[Any], added: list[Any], names: Names) -> list[str]:
     """Return what came to a collection and what went."""
     adding, removing = {
@@ -138,11 +141,12 @@ def _collection(field: str, removed: list[Any], added: list[Any], names: Names) 
         "roles": ("gave the role", "took the role"),
         "groups": ("added to the group", "removed from the group"),
     }.get(field, ("added", "removed"))
-    return [
-        f"{verb} {_listed([value(field, one, names) for one in found])}"
-        for verb, found in ((removing, removed), (adding, added))
-        if found
-    ]
+    told = []
+    for verb, found in ((removing, removed), (adding, added)):
+        if found:
+            plural = "s" if len(found) > 1 and verb.endswith(NOUNS) else ""
+            told.append(f"{verb}{plural} {_listed([value(field, one, names) for one in found])}")
+    return told
 
 
 def value(field: str, found: Any, names: Names) -> str:

@@ -26,7 +26,7 @@ SYNONYMS = {
     "complete": "complete completed done finished status",
     "completed_at": "completedat completedon datecompleted completiondate completed",
     "owner": "owner",
-    "assignees": "assignees assignee assignedto responsible people attendee",
+    "assignees": "assignees assignee assignedto responsible people attendee who",
     "tags": "tags tag tagnames labels label categories",
     "id": "id uid key",
     "created_at": "createdat created createdon",

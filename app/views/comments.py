@@ -69,8 +69,9 @@ class CommentPages(Page):
     @permission_name("add")
     def add(self, todo_id: int) -> ResponseReturnValue:
         """Comment on a todo; a text that is refused comes back on a page of its own."""
-        todo, form = todos.get(viewer(), todo_id), CommentForm()
+        todo, form = None, CommentForm()
         try:
+            todo = todos.get(viewer(), todo_id)
             comment = comments.add(viewer(), todo, form.body.data or "")
         except AppError as error:
             return self.refused(error, form, todo)
@@ -117,9 +118,11 @@ class CommentPages(Page):
         """Go to a comment on the page of its todo."""
         return redirect(url_for("TodoPages.show", todo_id=comment.todo_id, _anchor=f"comment-{comment.id}"))
 
-    def refused(self, error: AppError, form: Any, todo: Todo, comment: Comment | None = None) -> ResponseReturnValue:
-        """Show a text that could not be saved, with the reason; it can be mended there."""
-        if isinstance(error, Denied):
+    def refused(
+        self, error: AppError, form: Any, todo: Todo | None, comment: Comment | None = None
+    ) -> ResponseReturnValue:
+        """Show a text that could not be saved, with the reason; it can be mended there, or taken from there."""
+        if isinstance(error, Denied) or not (todo or form.body.data):
             raise error
         form.form_errors.append(error.message)
         theirs = comment if isinstance(error, Conflict) else None

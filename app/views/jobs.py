@@ -71,8 +71,10 @@ class JobPages(Page):
     @permission_name("cancel")
     def cancel(self, job_id: int) -> ResponseReturnValue:
         """Ask a job to stop."""
-        jobs.request_cancel(viewer(), jobs.get(viewer(), job_id))
-        notice("The job was asked to stop.")
+        job = jobs.get(viewer(), job_id)
+        had_ended = job.is_final
+        jobs.request_cancel(viewer(), job)
+        notice("The job had ended already." if had_ended else "The job was asked to stop.")
         return redirect(url_for(".show", job_id=job_id))
 
     @expose("/<id:job_id>/again", methods=["POST"])

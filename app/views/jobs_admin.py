@@ -73,8 +73,9 @@ class JobAdmin(RowView):
     @action("cancel_chosen", "Cancel", "Stop these jobs?", icon="fa-ban")
     def cancel_chosen(self, items: list[Job]) -> ResponseReturnValue:
         """Ask the chosen jobs to stop."""
+        ended = sum(item.is_final for item in items)
         jobs.cancel_all(viewer(), items)
-        notice("The jobs were asked to stop.")
+        notice("The jobs were asked to stop." + (f" {ended:,} of them had ended already." if ended else ""))
         return self.to_list()
 
     @action("again_chosen", "Run again", "Run these jobs again?", icon="fa-repeat")

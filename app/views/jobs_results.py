@@ -12,8 +12,10 @@ from app.tasks.imports import import_todos
 from app.tasks.todos import CHANGE_JOBS, undo_todos
 from app.views.pages import counted
 from app.views.selections import described, list_of
+from app.views.selections_forms import FORMATS as FORMAT_CHOICES
 
 DONE = {spec.name: CHANGES[name].done for name, spec in CHANGE_JOBS.items()} | {undo_todos.name: "made what they were"}
+FORMATS = {choice.value: choice.label.partition(",")[0] for choice in FORMAT_CHOICES}
 LEFT_ALONE = {
     "stale": "somebody changed them meanwhile",
     "same": "there was nothing to change",
@@ -29,6 +31,9 @@ def about(job: Job) -> dict[str, Any]:
     if "wanted" in facts and job.parent_id is None:
         selection = todos_selection.of(facts)
         found["selection"] = (described(selection), list_of(selection))
+    found["format"] = FORMATS.get(job.args.get("kind", ""))
+    # what is run again asks no question: it must not delete what matches by now
+    found["repeats"] = job.is_final and not job.parent_id and not (job.name in DONE and job.status == "succeeded")
     if job.name in DONE and job.is_final:
         result = job.result
         if result is None and job.parts_total:  # what was done before it was cancelled

@@ -22,6 +22,7 @@ for (const form of document.querySelectorAll("form[data-guess-time-zone]")) {
 }
 
 for (const all of document.querySelectorAll("[data-choose-all]")) {
+  (all.closest("label[hidden]") || all).hidden = false; // nothing would come of it without this script
   all.addEventListener("change", () => {
     for (const one of document.querySelectorAll(`input[type=checkbox][name="${all.dataset.chooseAll}"]`)) one.checked = all.checked;
   });

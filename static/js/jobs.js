@@ -7,6 +7,7 @@ async function look() {
   let wait = 1000;
   try {
     const answer = await fetch(box.dataset.job, { headers: { Accept: "application/json" } });
+    if ([401, 403, 404].includes(answer.status)) { window.location.reload(); return; } // logged out, or gone
     if (!answer.ok) throw new Error(String(answer.status));
     const job = await answer.json();
     if (job.final) { window.location.reload(); return; }

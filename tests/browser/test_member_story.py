@@ -8,8 +8,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.helpers import drop, log_in, log_out, offered, tab_to, todo, wait_for_thumbnail
-from tests.browser.sites import Site
+from tests.browser.helpers import drop, log_in, log_out, offered, sign_in, tab_to, todo, wait_for_thumbnail
+from tests.browser.sites import ONE_SITE, Site
 
 PASSWORD = "violet tractor hums at dawn"
 NEW_PASSWORD = "quiet otters paint the harbour"
@@ -132,3 +132,17 @@ def change_name_and_password(page: Page) -> None:
     page.get_by_label("New password").fill(NEW_PASSWORD)
     page.get_by_role("button", name="Change the password").click()
     expect(page.get_by_role("status")).to_contain_text("Your password is changed.")
+
+
+@ONE_SITE
+def test_one_checkbox_chooses_all_on_the_page(page: Page, site: Site):
+    owner = site.add_person("Admin")
+    for title in ("Sow", "Reap"):
+        site.add_todo(owner, f"{title} {owner}")
+    sign_in(page, owner)
+    for address, one in (("todos", page.locator(".choose")), ("admin/todos/list/", page.locator("[name=rowid]"))):
+        page.goto(address)
+        page.locator("[data-choose-all]").check()
+        assert one.count() >= 2
+        for number in range(one.count()):
+            expect(one.nth(number)).to_be_checked()

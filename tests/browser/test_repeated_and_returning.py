@@ -1,13 +1,16 @@
 """Impatient people: double clicks, the Back button, sessions that ended."""
 
+from datetime import timedelta
+
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.db import transaction
+from app.db import transaction, utcnow
 from app.services import notifications
 from tests.browser.helpers import drop, log_out, png, sign_in, todo
 from tests.browser.sites import ONE_SITE, Site, find
 from tests.browser.watch import Watch
+from tests.factories import create_job
 
 
 @pytest.mark.parametrize("with_file", [False, True], ids=["text only", "with a file"])
@@ -88,6 +91,19 @@ def test_what_was_written_while_the_session_ended_can_be_sent_after_going_back(p
     expect(page.get_by_role("heading", level=1, name="My todos")).to_be_visible()
     page.goto(f"todos/{number}")
     expect(page.get_by_label("Notes")).to_have_value("Dear all")
+
+
+@ONE_SITE
+def test_page_of_a_job_leads_to_the_login_page_when_the_session_ended(page: Page, site: Site, watch: Watch):
+    owner = site.add_person(time_zone_known=True)
+    sign_in(page, owner)
+    with site.app.app_context():
+        job = create_job(find(owner), "running", lease_expires_at=utcnow() + timedelta(hours=1))
+        page.goto(f"jobs/{job.id}")
+    expect(page.get_by_text("Running")).to_be_visible()
+    watch.expect(401)
+    page.context.clear_cookies()
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
 
 
 @ONE_SITE

@@ -28,6 +28,8 @@ def test_todos_are_added_ticked_edited_and_deleted_without_javascript(plain_page
     todo(page, "Water the plants").get_by_role("button", name="Complete").click()
     expect(page.get_by_role("status")).to_contain_text("Completed “Water the plants”.")
     page.get_by_role("link", name="Done", exact=True).click()
+    expect(page.get_by_role("checkbox", name="Choose “Water the plants”")).to_be_visible()
+    expect(page.get_by_text("All on this page")).to_be_hidden()  # it takes a script
     page.get_by_role("link", name="Water the plants").click()
     page.get_by_label("Title").fill("Water the garden")
     page.get_by_role("checkbox", name="Remove").check()

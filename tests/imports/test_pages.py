@@ -24,6 +24,16 @@ def last_job():
     return db.session.scalar(select(Job).order_by(Job.id.desc()).execution_options(populate_existing=True))
 
 
+def test_columns_that_are_not_imported_are_named(login, cast):
+    client = login("alice")
+    for table, said in (("title,Colour,Who\nPaint,red,bob\n", "Not imported: Colour<"), ("title\nPaint\n", "")):
+        answer = upload(client, table.encode())
+        assert ran(last_job()).status == "succeeded"
+        page = client.get(answer.location).text
+        assert said in page
+        assert ("Not imported" in page) == bool(said)
+
+
 def test_member_imports_a_file_page_by_page(login, cast):
     client = login("alice")
     assert 'href="/todos/import"' in client.get("/todos").text

@@ -166,3 +166,36 @@ def test_result_is_offered_to_the_owner_only(login, cast):
 def test_job_of_a_kind_that_is_gone_is_still_shown(login, cast):
     job = create_job(cast.alice, "succeeded", name="removed.in_this_version")
     assert "removed.in_this_version" in login("alice").get(f"/jobs/{job.id}").text
+
+
+def test_cancel_of_what_has_ended_is_told(login, cast):
+    client = login("alice")
+    for status, said in (("queued", "The job was asked to stop."), ("succeeded", "The job had ended already.")):
+        job = create_job(cast.alice, status)
+        client.send(f"/jobs/{job.id}/cancel")
+        assert said in client.get(f"/jobs/{job.id}").text
+    both = [create_job(cast.alice, status).id for status in ("queued", "failed")]
+    manager = login("max")
+    manager.send("/admin/jobs/action_post", {"action": "cancel_chosen", "rowid": both})
+    assert "The jobs were asked to stop. 1 of them had ended already." in manager.get("/admin/jobs/list/").text
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "is_offered"),
+    [
+        ("todos.delete", "succeeded", False),
+        ("todos.undo", "succeeded", False),
+        ("todos.delete", "failed", True),
+        ("todos.export", "succeeded", True),
+        ("todos.export", "running", False),
+    ],
+)
+def test_change_that_was_done_is_not_offered_again_without_a_question(login, cast, name, status, is_offered):
+    job = create_job(cast.alice, status, name=name, args={"selection": {"ids": []}})
+    assert (">Run again<" in login("alice").get(f"/jobs/{job.id}").text.replace("</svg>", ">")) == is_offered
+
+
+def test_page_of_an_export_names_its_format(login, cast):
+    args = {"selection": {"ids": []}, "kind": "jsonl", "with_files": True}
+    job = create_job(cast.alice, "succeeded", name="todos.export", args=args)
+    assert "JSON Lines, with attachments" in login("alice").get(f"/jobs/{job.id}").text

@@ -37,6 +37,16 @@ def test_whoever_sees_a_todo_may_comment(login, todo, name, status):
     assert bodies() == ["Which\ncolour?"]
 
 
+def test_text_on_a_todo_that_was_deleted_meanwhile_can_be_copied(login, todo):
+    client = login("alice")
+    client.send(f"/todos/{todo.id}/delete")
+    answer = say(client, todo, "Which <b> colour?")
+    assert answer.status_code == 404
+    assert "Which &lt;b&gt; colour?" in answer.text
+    assert "for you to copy" in answer.text
+    assert bodies() == []
+
+
 @pytest.mark.parametrize(("name", "status"), [("charlie", 404), ("vera", 403)])
 def test_strangers_and_viewers_may_not_comment(login, todo, name, status):
     assert say(login(name), todo, "Hello").status_code == status
