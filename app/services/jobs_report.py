@@ -37,11 +37,11 @@ def queues() -> list[dict[str, Any]]:
 
 
 def throughput() -> list[dict[str, Any]]:
-    """Return for each of the last 24 hours how many jobs and parts succeeded and failed, the oldest hour first."""
+    """Return for each of the last 24 hours how many jobs succeeded and failed, a job in parts as one, oldest first."""
     this_hour = utcnow().replace(minute=0, second=0, microsecond=0)
     hours = [this_hour - timedelta(hours=back) for back in reversed(range(HOURS))]
     hour = _hour_of(Job.finished_at)
-    ended = and_(Job.finished_at >= hours[0], Job.status.in_(("succeeded", "failed")))
+    ended = and_(Job.finished_at >= hours[0], Job.status.in_(("succeeded", "failed")), Job.parent_id.is_(None))
     rows = db.session.execute(select(hour, Job.status, func.count()).where(ended).group_by(hour, Job.status))
     counts = {(at, status): count for at, status, count in rows}
     return [

@@ -42,3 +42,10 @@ document.addEventListener("input", (event) => {
   const mine = event.target.closest("[data-mine]");
   if (mine && event.target.type !== "radio") mine.querySelector("input[type=radio]").checked = true;
 });
+
+// a row of tabs that is wider than a phone begins where one is
+for (const tab of document.querySelectorAll(".tabs .active, .admin-nav [aria-current], .admin-presets [aria-current]")) {
+  const row = tab.parentElement;
+  const left = tab.getBoundingClientRect().left - row.getBoundingClientRect().left;
+  row.scrollLeft += left - (row.clientWidth - tab.offsetWidth) / 2;
+}

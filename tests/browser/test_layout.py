@@ -66,3 +66,11 @@ def test_paper_shows_the_rows_and_nothing_to_press(page: Page, site: Site):
         expect(page.locator("main").get_by_text("Water the plants").first).to_be_visible()
         assert page.evaluate(PRESSED) == []
         assert page.evaluate(ADDRESSES) == []
+
+
+def test_list_that_is_shown_stands_in_sight_on_a_phone(page: Page, site: Site):
+    page.set_viewport_size({"width": 390, "height": 844})
+    sign_in(page, site.add_person("Admin"))
+    for address in ("todos?show=done", "admin/permissions/list/"):
+        page.goto(address)
+        expect(page.locator(".tabs .active, .admin-nav [aria-current]")).to_be_in_viewport(ratio=0.9)

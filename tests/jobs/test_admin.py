@@ -94,13 +94,15 @@ def test_report_counts_hours_queues_and_errors(cast):
     for hours, status in ((0, "succeeded"), (2, "failed"), (2, "succeeded"), (30, "succeeded")):
         create_job(cast.alice, status, error="No", finished_at=now - timedelta(hours=hours))
     create_job(cast.alice, created_at=now - timedelta(hours=5))
+    whole = create_job(cast.alice, "failed", finished_at=now - timedelta(days=2))
+    create_job(cast.alice, "succeeded", parent_id=whole.id, part=0, finished_at=now)
     hours = jobs_report.throughput()
     assert [(hour["succeeded"], hour["failed"]) for hour in hours if hour["succeeded"]] == [(1, 1), (1, 0)]
     assert len(hours) == 24
     interactive, bulk = jobs_report.queues()
     assert (interactive["waiting"], interactive["oldest_at"]) == (1, now - timedelta(hours=5))
     assert (bulk["waiting"], bulk["oldest_at"]) == (0, None)
-    assert jobs_report.by_status() == {"queued": 1, "running": 0, "succeeded": 3, "failed": 1, "cancelled": 0}
+    assert jobs_report.by_status() == {"queued": 1, "running": 0, "succeeded": 3, "failed": 2, "cancelled": 0}
 
 
 def test_run_now_starts_a_line_once(login, cast):
