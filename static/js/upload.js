@@ -1,6 +1,8 @@
 // Dropping, preview and progress for file fields; without this script the form is simply sent.
 "use strict";
 
+const FAULT = "Something went wrong on our side. Your text and files are still here: try again.";
+
 function readable(bytes) { // as the filter `size` says it
   let amount = bytes;
   for (const unit of ["bytes", "KB", "MB", "GB"]) {
@@ -82,9 +84,14 @@ function sendWithProgress(form, event) {
   if (!files || event.defaultPrevented || form.dataset.sent) return;
   event.preventDefault();
   form.dataset.sent = "1";
+  send(form, event.submitter);
+}
+
+function send(form, submitter, hasNewToken = false) {
   const bar = form.querySelector(".upload-progress");
   const request = new XMLHttpRequest();
-  request.open("POST", form.action || window.location.href);
+  // by the attributes: a field called "action" hides the property, and formAction is never empty
+  request.open("POST", submitter?.getAttribute("formaction") || form.getAttribute("action") || window.location.href);
   request.setRequestHeader("X-Upload", "1");
   if (bar) request.upload.addEventListener("progress", (sent) => {
     bar.hidden = false;
@@ -103,27 +110,61 @@ function sendWithProgress(form, event) {
     }
     note.textContent = text;
   };
-  request.addEventListener("error", () => failed("The upload was interrupted. Your text and files are still here: try again."));
+  const interrupted = () => failed("The upload was interrupted. Your text and files are still here: try again.");
+  request.addEventListener("error", interrupted);
   request.addEventListener("load", () => {
     const target = request.getResponseHeader("X-Location");
-    if (target) { window.location.assign(target); return; }
+    const toLogin = target && new URL(target, window.location).pathname.endsWith("/login/");
+    if (target && !toLogin) { window.location.assign(target); return; }
     if (request.status === 413) { failed("These files are larger together than this site accepts. Remove some and save again."); return; }
     const page = new DOMParser().parseFromString(request.responseText, "text/html");
-    const fresh = [...page.querySelectorAll("form[data-upload]")].find((other) => other.getAttribute("action") === form.getAttribute("action"));
-    if (!fresh) { failed("Something went wrong on our side. Your text and files are still here: try again."); return; }
-    const notes = page.querySelectorAll(".flash");
-    form.replaceWith(fresh);
-    for (const note of notes) if (!fresh.contains(note)) fresh.before(note);
-    start(fresh);
-    (fresh.querySelector(".problem, .alert-danger, .flash") || fresh).scrollIntoView({ block: "center" });
+    const main = page.querySelector("main");
+    if (!toLogin && (request.status >= 500 || !main)) { failed(FAULT); return; }
+    if (toLogin || (request.status === 400 && !main.querySelector("[data-drop]") && !hasNewToken)) {
+      renewToken(form).then((problem) => { if (problem) failed(problem); else send(form, submitter, true); }, interrupted);
+      return;
+    }
+    if (main.querySelector("[data-drop]")) { show(page, form); return; }
+    const reason = main.querySelector(".error-page p:not(.error-status)");
+    failed(`${reason ? reason.textContent : "This was not saved."} Your text and files are still here.`);
   });
-  request.send(new FormData(form));
+  request.send(new FormData(form, submitter));
 }
 
-function start(form) {
-  for (const root of form.querySelectorAll("[data-drop]")) dropZone(root);
-  for (const root of form.querySelectorAll("[data-chips]")) if (!root.querySelector(".chips-box")) window.dispatchEvent(new CustomEvent("chips", { detail: root }));
-  form.addEventListener("submit", (event) => sendWithProgress(form, event));
+// A session that ended in another tab took the form's token with it; return what keeps the form from being sent again.
+async function renewToken(form) {
+  const answer = await fetch(window.location.href);
+  if (answer.status >= 500) return FAULT;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const account = (of) => of.querySelector(".topbar-user summary")?.getAttribute("aria-label");
+  if (!account(page)) return "You were logged out. Log in in another tab, then save again: your text and files are still here.";
+  if (account(page) !== account(document)) return "Somebody else is logged in now. Log in as yourself in another tab, then save again.";
+  form.querySelector("[name=csrf_token]").value = page.querySelector("[name=csrf_token]").value;
+  return "";
 }
 
-for (const form of document.querySelectorAll("form")) if (form.querySelector("[data-drop]")) start(form);
+function show(page, form) {
+  const alike = (other) => other.dataset.upload === form.dataset.upload && other.getAttribute("action") === form.getAttribute("action");
+  const fresh = [...page.querySelectorAll("form[data-upload]")].find(alike);
+  const shown = fresh || page.querySelector("main"); // such as the page that rescues the text of a deleted todo
+  const notes = [...page.querySelectorAll(".flash")].filter((note) => !shown.contains(note));
+  for (const old of document.querySelectorAll("main .flash")) old.remove();
+  if (fresh) form.replaceWith(fresh);
+  else { document.querySelector("main").replaceWith(shown); document.title = page.title; }
+  for (const note of notes) shown.before(note);
+  start(shown);
+  const problem = notes[0] || shown.querySelector(".problem, .alert-danger, .flash") || shown;
+  problem.tabIndex = -1; // what had the focus is gone
+  problem.focus({ preventScroll: true });
+  problem.scrollIntoView({ block: "center" });
+}
+
+function start(root) {
+  for (const area of root.querySelectorAll("[data-drop]")) dropZone(area);
+  for (const chips of root.querySelectorAll("[data-chips]")) if (!chips.querySelector(".chips-box")) window.dispatchEvent(new CustomEvent("chips", { detail: chips }));
+  for (const form of root.matches("form") ? [root] : root.querySelectorAll("form")) {
+    if (form.querySelector("[data-drop]")) form.addEventListener("submit", (event) => sendWithProgress(form, event));
+  }
+}
+
+start(document.body);

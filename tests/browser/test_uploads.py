@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from tests.browser.helpers import choose_person, drop, png, sign_in, todo
+from tests.browser.helpers import choose_person, drop, log_in, log_out, png, sign_in, todo
 from tests.browser.sites import Site
 from tests.browser.watch import Watch
 
@@ -28,6 +29,7 @@ def test_refused_file_is_named_and_everything_else_is_kept(page: Page, site: Sit
     page.get_by_role("button", name="Add").click()
     expect(page.get_by_role("alert")).to_contain_text("invoice.pdf is not an accepted type")
     expect(page.get_by_role("alert")).not_to_contain_text("good.png")
+    expect(page.get_by_role("alert")).to_be_focused()
     expect(page.locator(".upload-waiting")).to_contain_text("good.png")
     expect(page.get_by_label("Title of the new todo")).to_have_value("File the invoice")
     expect(page.locator(".chip")).to_have_count(1)
@@ -120,6 +122,78 @@ def test_interrupted_upload_keeps_text_and_files(page: Page, site: Site, watch: 
     page.context.set_offline(False)
     page.get_by_role("button", name="Add").click()
     expect(todo(page, "Send it from the train").locator(".file")).to_have_count(1)
+
+
+@pytest.mark.parametrize("button", ["Restore and save", "Save as a new todo"])
+def test_text_and_files_for_a_todo_deleted_in_another_tab_are_saved(page: Page, site: Site, watch: Watch, button: str):
+    watch.expect(409, 400)
+    owner = site.add_person()
+    number = site.add_todo(owner, "Paint the fence")
+    sign_in(page, owner)
+    page.goto(f"todos/{number}")
+    delete_elsewhere(page, "Paint the fence")
+    page.get_by_label("Notes").fill("Green")
+    page.get_by_label("Files").set_input_files(PICTURE)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", level=1, name="Your text is not saved yet")).to_be_visible()
+    expect(page.get_by_role("alert")).to_be_focused()
+    page.get_by_label("Files").set_input_files(PICTURE | {"name": "second.png"})
+    page.get_by_role("button", name=button).click()
+    expect(todo(page, "Paint the fence").locator(".file")).to_have_count(2)
+    page.get_by_role("link", name="Paint the fence").click()
+    expect(page.get_by_label("Notes")).to_have_value("Green")
+    assert (f"todos/{number}" in page.url) == (button == "Restore and save")
+
+
+def test_refused_file_on_the_rescue_page_shows_the_restored_todo(page: Page, site: Site, watch: Watch):
+    watch.expect(409, 400)
+    owner = site.add_person()
+    number = site.add_todo(owner, "Paint the fence")
+    sign_in(page, owner)
+    page.goto(f"todos/{number}")
+    delete_elsewhere(page, "Paint the fence")
+    page.get_by_label("Files").set_input_files(PICTURE)
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".upload-waiting")).to_have_count(1)
+    page.get_by_label("Files").set_input_files(PROGRAM)
+    page.get_by_role("button", name="Restore and save").click()
+    expect(page.get_by_role("heading", level=1, name="Paint the fence")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("invoice.pdf is not an accepted type")
+    page.get_by_role("button", name="Save").click()
+    expect(todo(page, "Paint the fence").locator(".file")).to_have_count(1)
+
+
+def test_session_that_ended_in_another_tab_costs_neither_text_nor_files(page: Page, site: Site, watch: Watch):
+    watch.expect(400, 404)  # the colleague may not see the todo
+    owner, colleague = site.add_person(), site.add_person(first_name="Somebody")
+    number = site.add_todo(owner, "Paint the fence")
+    sign_in(page, owner)
+    page.goto(f"todos/{number}")
+    page.get_by_label("Notes").fill("Green")
+    page.get_by_label("Files").set_input_files(PICTURE)
+    other = page.context.new_page()
+    other.goto("todos")
+    log_out(other)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_contain_text("You were logged out. Log in in another tab, then save again")
+    log_in(other, colleague)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_contain_text("Somebody else is logged in now.")
+    log_out(other)
+    log_in(other, owner)
+    page.get_by_role("button", name="Save").click()
+    expect(todo(page, "Paint the fence").locator(".file")).to_have_count(1)
+    page.get_by_role("link", name="Paint the fence").click()
+    expect(page.get_by_label("Notes")).to_have_value("Green")
+
+
+def delete_elsewhere(page: Page, title: str) -> None:
+    other = page.context.new_page()
+    other.goto("todos")
+    other.get_by_role("link", name=title, exact=True).click()
+    other.get_by_role("button", name="Delete").click()
+    expect(other.get_by_role("status")).to_contain_text("1 todo deleted.")
+    other.close()
 
 
 def fill_with(page: Page, title: str, *files: FilePayload | Path) -> None:
