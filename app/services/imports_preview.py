@@ -23,6 +23,7 @@ class Preview:
         self.counts = {"new": 0, "there": 0, "error": 0}
         self.first: list[dict[str, Any]] = []
         self.reasons: list[dict[str, Any]] = []
+        self.problems = 0
 
     def note(self, rows: Sequence[Row]) -> None:
         """Take in the next rows."""
@@ -30,6 +31,7 @@ class Preview:
             self.counts[row.outcome] += 1
             if len(self.first) < SHOWN:
                 self.first.append(_shown(row))
+            self.problems += len(row.problems)
             for one in row.problems[: REASONS - len(self.reasons)]:
                 self.reasons.append(
                     {"row": one.row, "column": one.column, "value": one.value[:SHORT], "reason": one.reason}
@@ -38,7 +40,8 @@ class Preview:
     def result(self) -> dict[str, Any]:
         """Return all of it as JSON."""
         counts = self.counts | {"mapping": self.mapping}
-        return {**self.facts, **counts, "first": self.first, "reasons": self.reasons}
+        unsaid = self.problems - len(self.reasons)
+        return {**self.facts, **counts, "first": self.first, "reasons": self.reasons, "unsaid": unsaid}
 
 
 def _shown(row: Row) -> dict[str, Any]:

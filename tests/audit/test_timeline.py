@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 
 from app.db import transaction
+from app.models import AuditEntry
 from app.services import audit_names, audit_reading, audit_sentences, todos
 from tests.factories import create_comment, create_tag, create_todo
 
@@ -49,6 +50,14 @@ def test_entries_read_as_sentences(history):
     entries = audit_reading.of_todo(history.id, None, 50)[::-1]
     names = audit_names.names(entries)
     assert [audit_sentences.of_todo(entry, names) for entry in entries] == SENTENCES
+
+
+@pytest.mark.parametrize(
+    ("names", "text"), [(["a.txt"], "the file “a.txt”"), (["a.txt", "b.txt"], "the files “a.txt” and “b.txt”")]
+)
+def test_one_file_or_several_are_removed(cast, names, text):
+    entry = AuditEntry(kind="data", action="changed", entity="todo", changes={"attachments": [names, []]})
+    assert audit_sentences.of_todo(entry, audit_names.names([entry])) == f"removed {text}"
 
 
 def test_page_mixes_what_was_done_with_what_was_said(login, cast, history):

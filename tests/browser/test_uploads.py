@@ -127,11 +127,7 @@ def test_interrupted_upload_keeps_text_and_files(page: Page, site: Site, watch: 
 @pytest.mark.parametrize("button", ["Restore and save", "Save as a new todo"])
 def test_text_and_files_for_a_todo_deleted_in_another_tab_are_saved(page: Page, site: Site, watch: Watch, button: str):
     watch.expect(409, 400)
-    owner = site.add_person()
-    number = site.add_todo(owner, "Paint the fence")
-    sign_in(page, owner)
-    page.goto(f"todos/{number}")
-    delete_elsewhere(page, "Paint the fence")
+    number = open_and_delete_elsewhere(page, site)
     page.get_by_label("Notes").fill("Green")
     page.get_by_label("Files").set_input_files(PICTURE)
     page.get_by_role("button", name="Save").click()
@@ -147,11 +143,7 @@ def test_text_and_files_for_a_todo_deleted_in_another_tab_are_saved(page: Page, 
 
 def test_refused_file_on_the_rescue_page_shows_the_restored_todo(page: Page, site: Site, watch: Watch):
     watch.expect(409, 400)
-    owner = site.add_person()
-    number = site.add_todo(owner, "Paint the fence")
-    sign_in(page, owner)
-    page.goto(f"todos/{number}")
-    delete_elsewhere(page, "Paint the fence")
+    open_and_delete_elsewhere(page, site)
     page.get_by_label("Files").set_input_files(PICTURE)
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".upload-waiting")).to_have_count(1)
@@ -187,13 +179,18 @@ def test_session_that_ended_in_another_tab_costs_neither_text_nor_files(page: Pa
     expect(page.get_by_label("Notes")).to_have_value("Green")
 
 
-def delete_elsewhere(page: Page, title: str) -> None:
+def open_and_delete_elsewhere(page: Page, site: Site) -> int:
+    """Open a todo of one's own, delete it in another tab, and return its number."""
+    owner = site.add_person()
+    number = site.add_todo(owner, "Paint the fence")
+    sign_in(page, owner)
+    page.goto(f"todos/{number}")
     other = page.context.new_page()
-    other.goto("todos")
-    other.get_by_role("link", name=title, exact=True).click()
+    other.goto(f"todos/{number}")
     other.get_by_role("button", name="Delete").click()
     expect(other.get_by_role("status")).to_contain_text("1 todo deleted.")
     other.close()
+    return number
 
 
 def fill_with(page: Page, title: str, *files: FilePayload | Path) -> None:

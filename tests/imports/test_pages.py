@@ -24,6 +24,17 @@ def last_job():
     return db.session.scalar(select(Job).order_by(Job.id.desc()).execution_options(populate_existing=True))
 
 
+def test_errors_that_are_not_shown_are_counted(login, cast):
+    client = login("alice")
+    for wrong, said in ((5, ""), (6, "… and 1 more")):
+        rows = "".join(f"Bad {number},x,\n" for number in range(wrong - 2))
+        answer = upload(client, f"title,due_on,priority\nGood,,\n{rows}Worse,x,x\n".encode())
+        ran(last_job())
+        page = client.get(answer.location).text
+        assert said in page
+        assert ("more</li>" in page) == bool(said)
+
+
 def test_columns_that_are_not_imported_are_named(login, cast):
     client = login("alice")
     for table, said in (("title,Colour,Who\nPaint,red,bob\n", "Not imported: Colour<"), ("title\nPaint\n", "")):
